@@ -1,0 +1,19 @@
+"""Names for array shapes, checked by jaxtyping and beartype in the tests only."""
+
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image: TypeAlias = NDArray[np.uint8]
+"""uint8 [3, height, width]: red, green, blue, north up."""
+
+Mask: TypeAlias = NDArray[np.uint8]
+"""uint8 [height, width]: class codes; 0 is background, 255 is outside the vector coverage."""
+
+Valid: TypeAlias = NDArray[np.bool_]
+"""bool [height, width]: true where the orthophoto has an image."""
+
+Descriptors: TypeAlias = NDArray[np.float32]
+"""float32 [n, R]: unit vectors."""
+

@@ -1,0 +1,291 @@
+"""The sections of a pipeline file: every key, its unit, its default and what it does.
+
+These dataclasses are the one place where a default lives: command-line options, `aerialret init`
+and the pipeline files take theirs from here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aerialret.errors import ConfigurationError
+
+
+def setting(default: Any, doc: str, *, choices: tuple[str, ...] = ()) -> Any:
+    """A dataclass field with its default, its explanation and its legal values."""
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+def check_choices(section: object) -> None:
+    """Checks every field that has a closed set of values.
+
+    Raises:
+        ConfigurationError: A value is none of the legal ones.
+    """
+    for name, spec in section.__dataclass_fields__.items():  # type: ignore[attr-defined]
+        choices = spec.metadata.get("choices", ())
+        value = getattr(section, name)
+        if choices and value not in choices:
+            raise ConfigurationError(f"{name} is {value!r}, but must be one of {', '.join(choices)}")
+
+
+def check_range(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
+    """Checks that a number lies in [low, high].
+
+    Raises:
+        ConfigurationError: It does not.
+    """
+    if not low <= value <= high:
+        limits = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
+        raise ConfigurationError(f"{name} is {value:g}, but must be {limits}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathsConfig:
+    """Where the artefacts lie, relative to the pipeline file."""
+
+    tileset: str = setting("tileset", "Tile set folder, written by `aerialret ingest`.")
+    model: str = setting("model", "Model folder, written by `aerialret train`.")
+    index: str = setting("index", "Index folder, written by `aerialret index`.")
+    report: str = setting("report", "Report folder, written by `aerialret evaluate`.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GridConfig:
+    """The grid of places; fixed by the first date that is ingested."""
+
+    crs: str = setting("", "CRS of the tile set, as EPSG:2154; empty takes the first orthophoto's.")
+    tile_size_m: float = setting(1000.0, "Side of a tile, in metres.")
+    tile_px: int = setting(256, "Side of a tile's rasters, in pixels.")
+    origin: str = setting(
+        "0,0", "Upper-left corner of cell (0, 0) as X,Y in metres; auto: the first date's corner."
+    )
+
+    def __post_init__(self) -> None:
+        check_range("grid.tile_size_m", self.tile_size_m, low=1e-3)
+        check_range("grid.tile_px", self.tile_px, low=16, high=4096)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceConfig:
+    """The orthophotos and vector layers of one date."""
+
+    ortho: tuple[str, ...] = setting((), "Orthophoto files, folders or patterns.")
+    vectors: tuple[str, ...] = setting(
+        (), "Vector files or folders; PATH=CLASS gives every feature of PATH one class."
+    )
+    classes: str = setting("bdtopo", "Class mapping: bdtopo, osm, or a TOML file.")
+    ortho_crs: str = setting("", "CRS of orthophotos that carry none, as EPSG:2154.")
+    vector_crs: str = setting("", "CRS of vector layers that carry none, as EPSG:2154.")
+    vector_coverage: str = setting(
+        "", "Where the vectors are complete: a polygon file; empty: see docs/ingest.md."
+    )
+    bands: tuple[int, ...] = setting((), "Bands for red, green, blue, from 1; empty: 1 or 1,2,3.")
+    value_range: tuple[float, ...] = setting(
+        (), "Sensor values drawn black and white; empty: 0,255 for 8 bits, 1-99% for 16 bits."
+    )
+    min_valid: float = setting(0.5, "Share of a tile's pixels that must be image, from 0 to 1.")
+
+    def __post_init__(self) -> None:
+        check_range("min_valid", self.min_valid, low=0, high=1)
+        if len(self.bands) not in (0, 1, 3):
+            raise ConfigurationError(f"bands has {len(self.bands)} entries, but takes 1 or 3")
+        if len(self.value_range) not in (0, 2):
+            raise ConfigurationError(
+                f"value_range has {len(self.value_range)} entries, but takes 2: low, high"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SplitConfig:
+    """How places are divided into train, val and test: by space, never by tile."""
+
+    method: str = setting(
+        "blocks", "blocks of tiles drawn at random, or the rows of a file.", choices=("blocks", "file")
+    )
+    file: str = setting(
+        "", "CSV with a split column and either place, or col and row, or left and top in metres."
+    )
+    block_tiles: int = setting(8, "Side of a block, in tiles.")
+    buffer_tiles: int = setting(
+        1, "Training tiles nearer than this to a held-out tile are left out, in tiles."
+    )
+    val_share: float = setting(0.15, "Share of blocks for validation, from 0 to 1.")
+    test_share: float = setting(0.15, "Share of blocks for test, from 0 to 1.")
+    seed: int = setting(0, "Seed of the draw.")
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_range("split.block_tiles", self.block_tiles, low=1)
+        check_range("split.buffer_tiles", self.buffer_tiles, low=0)
+        check_range("split.val_share", self.val_share, low=0, high=1)
+        check_range("split.test_share", self.test_share, low=0, high=1)
+        check_range("split.val_share + split.test_share", self.val_share + self.test_share, low=0, high=1)
+        if self.method == "file" and not self.file:
+            raise ConfigurationError("split.method is 'file', but split.file names no file")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """The descriptor network G_W (RFIAP 2020, section 4)."""
+
+    input: str = setting(
+        "image+mask", "What the network sees.", choices=("image+mask", "image", "mask")
+    )
+    mask_encoding: str = setting(
+        "grey", "The mask as 1 grey channel or 3 colour channels.", choices=("grey", "rgb")
+    )
+    fusion: str = setting(
+        "trained",
+        "The 1x1 fusion convolution starts from equation 4 and is trained, or stays fixed.",
+        choices=("trained", "fixed"),
+    )
+    backbone: str = setting(
+        "resnet50", "The trunk.", choices=("resnet18", "resnet34", "resnet50")
+    )
+    trunk: str = setting(
+        "layer4", "The trunk's last stage: stride 16 or 32.", choices=("layer3", "layer4")
+    )
+    weights: str = setting(
+        "imagenet", "imagenet (torchvision's, downloaded once), none, or a state dict file."
+    )
+    head: str = setting(
+        "spatial",
+        "spatial: C1-C3, tanh, batch norm, fully connected; or pooling without parameters.",
+        choices=("spatial", "max", "average", "gem"),
+    )
+    head_filters: tuple[int, ...] = setting((1024, 512, 256), "Filters of C1, C2, C3.")
+    head_strides: tuple[int, ...] = setting((1, 1, 1), "Strides of C1, C2, C3.")
+    head_padding: int = setting(0, "Padding of C1, C2, C3, in cells: 0 or 1.")
+    head_batch_norm: bool = setting(True, "Batch normalisation after each tanh of the head.")
+    dimensions: int = setting(256, "R, the length of the descriptor (spatial head only).")
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_range("model.dimensions", self.dimensions, low=2)
+        check_range("model.head_padding", self.head_padding, low=0, high=1)
+        if len(self.head_filters) != len(self.head_strides):
+            raise ConfigurationError(
+                f"model.head_filters has {len(self.head_filters)} entries, but model.head_strides "
+                f"has {len(self.head_strides)}; give one stride for each convolution"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """The siamese training (RFIAP 2020, sections 4 and 5)."""
+
+    dates: tuple[str, ...] = setting((), "Dates to pair, query first; empty: newest and oldest.")
+    epochs: int = setting(100, "Passes over the training places; 0 writes an untrained model.")
+    pairs_per_batch: int = setting(12, "Positive pairs in a batch; as many negative ones.")
+    negatives: str = setting(
+        "sampled",
+        "sampled: one negative for each positive, as published; batch: every pair of the batch's "
+        "places at one date.",
+        choices=("sampled", "batch"),
+    )
+    hard_share: float = setting(0.5, "Share of a batch drawn from the hard places, from 0 to 1.")
+    mining_interval: int = setting(5, "Epochs between searches for hard places.")
+    hard_below: float = setting(0.5, "A place is hard when its map@5 is below this.")
+    rate_fusion: float = setting(1e-4, "Adam's rate for the fusion convolution.")
+    rate_trunk: float = setting(1e-5, "Adam's rate for the trunk.")
+    rate_head: float = setting(1e-4, "Adam's rate for C1-C3 and the fully connected layer.")
+    rate_similarity: float = setting(1e-3, "Adam's rate for the layer on |G(a) - G(b)|.")
+    rate_decay: str = setting(
+        "constant", "Rates over the epochs.", choices=("constant", "cosine")
+    )
+    weight_decay: float = setting(0.0, "Adam's weight decay.")
+    frozen_stages: int = setting(
+        0, "Stages of the trunk that are not trained, from the stem (1) to layer4 (5)."
+    )
+    trunk_batch_norm: str = setting(
+        "trained", "Batch statistics of the trunk are trained or stay frozen.",
+        choices=("trained", "frozen"),
+    )
+    modality_dropout: float = setting(
+        0.0, "Chance that a training place loses its image or its mask (half each), from 0 to 1."
+    )
+    turn_and_flip: bool = setting(
+        False, "Turn by quarters and flip all dates of a place alike."
+    )
+    colour_jitter: float = setting(0.0, "Strength of brightness, contrast and colour changes.")
+    shift_px: int = setting(0, "Random shift of each tile by up to this, in pixels.")
+    validation_interval: int = setting(1, "Epochs between measurements of the validation map@5.")
+    precision: str = setting(
+        "auto",
+        "auto: bfloat16 where the device multiplies it natively, else float32.",
+        choices=("auto", "float32", "bfloat16"),
+    )
+    device: str = setting("auto", "auto: the GPU where there is one, else the CPU.",
+                          choices=("auto", "cpu", "cuda"))
+    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.")
+    seed: int = setting(0, "Seed of weights, pairs and augmentation.")
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_range("train.epochs", self.epochs, low=0)
+        check_range("train.pairs_per_batch", self.pairs_per_batch, low=2)
+        check_range("train.hard_share", self.hard_share, low=0, high=1)
+        check_range("train.mining_interval", self.mining_interval, low=1)
+        check_range("train.validation_interval", self.validation_interval, low=1)
+        check_range("train.modality_dropout", self.modality_dropout, low=0, high=1)
+        check_range("train.frozen_stages", self.frozen_stages, low=0, high=5)
+        check_range("train.shift_px", self.shift_px, low=0)
+        check_range("train.colour_jitter", self.colour_jitter, low=0)
+        if len(self.dates) not in (0, 2):
+            raise ConfigurationError(f"train.dates has {len(self.dates)} entries, but takes 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexConfig:
+    """The search index."""
+
+    recipe: str = setting("index/flat.toml", "Index recipe: the FAISS factory string and its floor.")
+    dates: tuple[str, ...] = setting((), "Dates to index; empty: the oldest.")
+    modalities: str = setting(
+        "auto", "What the gallery's descriptors are made from; auto: all that the model sees.",
+        choices=("auto", "image+mask", "image", "mask"),
+    )
+    batch_size: int = setting(32, "Tiles described at once.")
+
+    def __post_init__(self) -> None:
+        check_choices(self)
+        check_range("index.batch_size", self.batch_size, low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryConfig:
+    """The search for one photo."""
+
+    top: int = setting(5, "Results for each photo.")
+
+    def __post_init__(self) -> None:
+        check_range("query.top", self.top, low=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvaluateConfig:
+    """The measurement of a model on a tile set."""
+
+    queries: str = setting("", "Date of the queries; empty: the newest.")
+    gallery: str = setting("", "Date of the gallery; empty: the oldest.")
+    worst: int = setting(12, "Worst queries drawn in the report.")
+    untrained: bool = setting(True, "Also measure the same network before training.")
+
+    def __post_init__(self) -> None:
+        check_range("evaluate.worst", self.worst, low=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipeline:
+    """A whole pipeline file or workspace."""
+
+    paths: PathsConfig = field(default_factory=PathsConfig)
+    grid: GridConfig = field(default_factory=GridConfig)
+    sources: Mapping[str, SourceConfig] = field(default_factory=dict)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    index: IndexConfig = field(default_factory=IndexConfig)
+    query: QueryConfig = field(default_factory=QueryConfig)
+    evaluate: EvaluateConfig = field(default_factory=EvaluateConfig)

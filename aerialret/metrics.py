@@ -44,7 +44,7 @@ def ranks_of_truth(
 
 
 def average_precision(ranks: NDArray[np.int64], *, depth: int = MAP_DEPTH) -> NDArray[np.float64]:
-    """map@N of each query: 1 / rank where the rank is at most `depth`, else 0 (RFIAP, section 3.1)."""
+    """map@N of each query: 1 / rank up to `depth`, else 0 (RFIAP 2020, section 3.1)."""
     ranks = np.asarray(ranks)
     hit = (ranks > NOT_FOUND) & (ranks <= depth)
     return np.where(hit, 1.0 / np.maximum(ranks, 1), 0.0)

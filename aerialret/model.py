@@ -18,15 +18,17 @@ _IMAGENET_STD = (0.229, 0.224, 0.225)
 class DescriptorNetwork(nn.Module):
     """Image and mask to descriptor.
 
-    A modality that is absent is replaced by the other one, so that equation 4's two halves add up
-    to it: a photo without mask reaches the trunk at full strength.
-
     Attributes:
         config: What was built.
+        mean: ImageNet's mean of each channel, [1, 3, 1, 1].
+        std: ImageNet's standard deviation of each channel, [1, 3, 1, 1].
         fusion: 1x1 convolution of image and mask to 3 channels (equation 4).
         trunk: ResNet to the last convolution that is kept.
         head: C1-C3 and the fully connected layer, or a pooling.
     """
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, config: ModelConfig, *, tile_px: int) -> None:
         super().__init__()
@@ -40,33 +42,26 @@ class DescriptorNetwork(nn.Module):
             if config.head == "spatial"
             else PoolingHead(config.head)
         )
-        self.register_buffer("mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer(
+            "mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False
+        )
         self.register_buffer("std", torch.tensor(_IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
 
-    def forward(self, image: Tensor | None, mask: Tensor | None) -> Tensor:
+    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
         """Descriptors, not normalised: float [n, R].
 
         Args:
-            image: float [n, 3, height, width] in [0, 1], or None where there is none.
-            mask: float [n, 1 or 3, height, width] in [0, 1], or None where there is none.
+            image: float [n, 3, height, width] in [0, 1].
+            mask: float [n, 1 or 3, height, width] in [0, 1]; see `fill_absent`.
         """
         pixels = (self.fuse(image, mask) - self.mean) / self.std
         result: Tensor = self.head(self.trunk(pixels))
         return result
 
-    def fuse(self, image: Tensor | None, mask: Tensor | None) -> Tensor:
+    def fuse(self, image: Tensor, mask: Tensor) -> Tensor:
         """What the trunk sees: float [n, 3, height, width]."""
         if self.fusion is None:
-            only = image if self.config.input == "image" else mask
-            if only is None:
-                raise ValueError(f"this network sees {self.config.input}, and none was given")
-            return only.expand(-1, 3, -1, -1)
-        if image is None and mask is None:
-            raise ValueError("neither image nor mask was given")
-        if image is None:
-            image = mask.expand(-1, 3, -1, -1)  # type: ignore[union-attr]
-        if mask is None:
-            mask = luma(image) if self.config.mask_encoding == "grey" else image
+            return (image if self.config.input == "image" else mask).expand(-1, 3, -1, -1)
         fused: Tensor = self.fusion(torch.cat([image, mask], dim=1))
         return fused
 
@@ -92,7 +87,7 @@ class SpatialHead(nn.Module):
         self.fully_connected = nn.Linear(channels * cells * cells, config.dimensions)
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [n, R] from the trunk's float [n, channels, cells, cells]."""
+        """Float [n, R] from the trunk's float [n, channels, cells, cells]."""
         result: Tensor = self.fully_connected(self.convolutions(features).flatten(1))
         return result
 
@@ -108,7 +103,7 @@ class PoolingHead(nn.Module):
         self.kind = kind
 
     def forward(self, features: Tensor) -> Tensor:
-        """float [n, channels] from float [n, channels, cells, cells]."""
+        """Float [n, channels] from float [n, channels, cells, cells]."""
         if self.kind == "max":
             return features.amax(dim=(2, 3))
         if self.kind == "average":
@@ -127,7 +122,7 @@ class Similarity(nn.Module):
         self.classifier = nn.Linear(dimensions, 1)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """float [n] from two float [n, R]."""
+        """Float [n] from two float [n, R]."""
         result: Tensor = self.classifier((first - second).abs()).squeeze(-1)
         return result
 
@@ -141,12 +136,40 @@ def build_trunk(config: ModelConfig) -> nn.Sequential:
         trunk.add_module(name, getattr(resnet, name))
         if name == config.trunk:
             break
+    if config.bottleneck_stride == "1x1":
+        _stride_in_first_convolution(trunk)
     return trunk
+
+
+def _stride_in_first_convolution(trunk: nn.Sequential) -> None:
+    """Moves each bottleneck's stride from its 3x3 to its first 1x1 convolution (He et al. 2016)."""
+    for block in trunk.modules():
+        if isinstance(block, torchvision.models.resnet.Bottleneck):
+            block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
 
 
 def descriptor_length(config: ModelConfig) -> int:
     """R, the length of the network's descriptors."""
     return config.dimensions if config.head == "spatial" else _channels(config)
+
+
+def fill_absent(
+    image: Tensor, mask: Tensor, *, has_image: Tensor, has_mask: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Image and mask with an absent one replaced by the other, tile by tile.
+
+    The two halves of equation 4 then add up to the one that is there: a photo without mask
+    reaches the trunk at full strength.
+
+    Args:
+        image: float [n, 3, height, width].
+        mask: float [n, 1 or 3, height, width].
+        has_image: bool [n].
+        has_mask: bool [n].
+    """
+    stand_in = luma(image) if mask.shape[1] == 1 else image
+    filled_image = torch.where(has_image.view(-1, 1, 1, 1), image, mask.expand(-1, 3, -1, -1))
+    return filled_image, torch.where(has_mask.view(-1, 1, 1, 1), mask, stand_in)
 
 
 def luma(image: Tensor) -> Tensor:

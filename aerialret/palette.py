@@ -53,5 +53,5 @@ def colour_table() -> NDArray[np.uint8]:
 
 def grey_table() -> NDArray[np.uint8]:
     """uint8 [256]: the luma (ITU-R BT.601) of each code's colour."""
-    luma = colour_table().astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    return luma.round().astype(np.uint8)
+    luma: NDArray[np.float64] = colour_table().astype(np.float64) @ np.array([0.299, 0.587, 0.114])
+    return np.round(luma).astype(np.uint8)

@@ -26,7 +26,9 @@ def check_choices(section: object) -> None:
         choices = spec.metadata.get("choices", ())
         value = getattr(section, name)
         if choices and value not in choices:
-            raise ConfigurationError(f"{name} is {value!r}, but must be one of {', '.join(choices)}")
+            raise ConfigurationError(
+                f"{name} is {value!r}, but must be one of {', '.join(choices)}"
+            )
 
 
 def check_range(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
@@ -101,7 +103,9 @@ class SplitConfig:
     """How places are divided into train, val and test: by space, never by tile."""
 
     method: str = setting(
-        "blocks", "blocks of tiles drawn at random, or the rows of a file.", choices=("blocks", "file")
+        "blocks",
+        "blocks of tiles drawn at random, or the rows of a file.",
+        choices=("blocks", "file"),
     )
     file: str = setting(
         "", "CSV with a split column and either place, or col and row, or left and top in metres."
@@ -120,7 +124,9 @@ class SplitConfig:
         check_range("split.buffer_tiles", self.buffer_tiles, low=0)
         check_range("split.val_share", self.val_share, low=0, high=1)
         check_range("split.test_share", self.test_share, low=0, high=1)
-        check_range("split.val_share + split.test_share", self.val_share + self.test_share, low=0, high=1)
+        check_range(
+            "split.val_share + split.test_share", self.val_share + self.test_share, low=0, high=1
+        )
         if self.method == "file" and not self.file:
             raise ConfigurationError("split.method is 'file', but split.file names no file")
 
@@ -140,14 +146,17 @@ class ModelConfig:
         "The 1x1 fusion convolution starts from equation 4 and is trained, or stays fixed.",
         choices=("trained", "fixed"),
     )
-    backbone: str = setting(
-        "resnet50", "The trunk.", choices=("resnet18", "resnet34", "resnet50")
-    )
+    backbone: str = setting("resnet50", "The trunk.", choices=("resnet18", "resnet34", "resnet50"))
     trunk: str = setting(
         "layer4", "The trunk's last stage: stride 16 or 32.", choices=("layer3", "layer4")
     )
     weights: str = setting(
         "imagenet", "imagenet (torchvision's, downloaded once), none, or a state dict file."
+    )
+    bottleneck_stride: str = setting(
+        "3x3",
+        "Which convolution of a ResNet50 block strides: 3x3 as torchvision's, 1x1 as Keras's.",
+        choices=("3x3", "1x1"),
     )
     head: str = setting(
         "spatial",
@@ -191,23 +200,20 @@ class TrainConfig:
     rate_trunk: float = setting(1e-5, "Adam's rate for the trunk.")
     rate_head: float = setting(1e-4, "Adam's rate for C1-C3 and the fully connected layer.")
     rate_similarity: float = setting(1e-3, "Adam's rate for the layer on |G(a) - G(b)|.")
-    rate_decay: str = setting(
-        "constant", "Rates over the epochs.", choices=("constant", "cosine")
-    )
+    rate_decay: str = setting("constant", "Rates over the epochs.", choices=("constant", "cosine"))
     weight_decay: float = setting(0.0, "Adam's weight decay.")
     frozen_stages: int = setting(
         0, "Stages of the trunk that are not trained, from the stem (1) to layer4 (5)."
     )
     trunk_batch_norm: str = setting(
-        "trained", "Batch statistics of the trunk are trained or stay frozen.",
+        "trained",
+        "Batch statistics of the trunk are trained or stay frozen.",
         choices=("trained", "frozen"),
     )
     modality_dropout: float = setting(
         0.0, "Chance that a training place loses its image or its mask (half each), from 0 to 1."
     )
-    turn_and_flip: bool = setting(
-        False, "Turn by quarters and flip all dates of a place alike."
-    )
+    turn_and_flip: bool = setting(False, "Turn by quarters and flip all dates of a place alike.")
     colour_jitter: float = setting(0.0, "Strength of brightness, contrast and colour changes.")
     shift_px: int = setting(0, "Random shift of each tile by up to this, in pixels.")
     validation_interval: int = setting(1, "Epochs between measurements of the validation map@5.")
@@ -216,8 +222,9 @@ class TrainConfig:
         "auto: bfloat16 where the device multiplies it natively, else float32.",
         choices=("auto", "float32", "bfloat16"),
     )
-    device: str = setting("auto", "auto: the GPU where there is one, else the CPU.",
-                          choices=("auto", "cpu", "cuda"))
+    device: str = setting(
+        "auto", "auto: the GPU where there is one, else the CPU.", choices=("auto", "cpu", "cuda")
+    )
     threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.")
     seed: int = setting(0, "Seed of weights, pairs and augmentation.")
 
@@ -240,10 +247,13 @@ class TrainConfig:
 class IndexConfig:
     """The search index."""
 
-    recipe: str = setting("index/flat.toml", "Index recipe: the FAISS factory string and its floor.")
+    recipe: str = setting(
+        "index/flat.toml", "Index recipe: the FAISS factory string and its floor."
+    )
     dates: tuple[str, ...] = setting((), "Dates to index; empty: the oldest.")
     modalities: str = setting(
-        "auto", "What the gallery's descriptors are made from; auto: all that the model sees.",
+        "auto",
+        "What the gallery's descriptors are made from; auto: all that the model sees.",
         choices=("auto", "image+mask", "image", "mask"),
     )
     batch_size: int = setting(32, "Tiles described at once.")

@@ -39,6 +39,11 @@ def parse_pipeline(content: Mapping[str, Any], *, origin: str) -> Pipeline:
     return _section(Pipeline, content, where="", origin=origin)
 
 
+def parse_section(cls: type[Section], content: Mapping[str, Any], *, origin: str) -> Section:
+    """One section of a pipeline from its plain form, as a manifest stores it."""
+    return _section(cls, content, where="", origin=origin)
+
+
 def override(pipeline: Pipeline, assignments: list[str]) -> Pipeline:
     """`pipeline` with assignments as `train.epochs=20` applied; values are TOML, or bare words.
 

@@ -36,7 +36,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def staging_folder(path: Path) -> Path:
-    """The folder beside `path` in which its content is built; what a killed run left stays in it."""
+    """The folder beside `path` where its content is built and a killed run leaves its work."""
     return path.with_name(f".{path.name}.partial")
 
 

@@ -16,4 +16,3 @@ Valid: TypeAlias = NDArray[np.bool_]
 
 Descriptors: TypeAlias = NDArray[np.float32]
 """float32 [n, R]: unit vectors."""
-

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from aerialret.atomic import atomic_file
 from aerialret.config import ModelConfig
@@ -26,6 +27,7 @@ from aerialret.model import DescriptorNetwork
 from aerialret.weights import initial_network
 
 WEIGHTS_NAME = "model.safetensors"
+SIMILARITY_NAME = "similarity.safetensors"
 SPLIT_NAME = "split.parquet"
 HISTORY_NAME = "history.csv"
 CURVES_NAME = "curves.svg"
@@ -96,8 +98,8 @@ def untrained_model(model: Model) -> Model | None:
     )  # fmt: skip
 
 
-def save_network(network: DescriptorNetwork, path: Path) -> None:
-    """Writes the network's tensors as safetensors in one step."""
+def save_module(network: nn.Module, path: Path) -> None:
+    """Writes a module's tensors as safetensors in one step."""
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }

@@ -30,7 +30,9 @@ class TileId(NamedTuple):
             col, row = place.removeprefix("c").split("_r")
             return cls(int(col), int(row))
         except ValueError:
-            raise ConfigurationError(f"{place!r} is not a place; places look like c12_r-3") from None
+            raise ConfigurationError(
+                f"{place!r} is not a place; places look like c12_r-3"
+            ) from None
 
 
 class Bounds(NamedTuple):

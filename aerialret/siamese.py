@@ -152,6 +152,8 @@ class SiameseTraining:
         image, mask = (torch.cat(pair) for pair in zip(query, gallery, strict=True))
         with self._autocast():
             descriptors: Tensor = self.network(image, mask)
+        if self.config.distance_on == "unit":
+            return normalize(descriptors.float(), dim=1) * math.sqrt(descriptors.shape[1])
         return descriptors.float()
 
     def _augmented(
@@ -249,7 +251,7 @@ def uses_bfloat16(precision: str, device: torch.device) -> bool:
     if precision != "auto":
         return precision == "bfloat16"
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # Without native products a CPU emulates bfloat16, slower than float32.
     native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
     return bool(native())

@@ -1,10 +1,10 @@
 """The tile set: a folder goes in, its grid, catalogue and pixels come out.
 
-    TILESET/
-      manifest.json            grid, dates, content hash
-      catalogue.parquet        GeoParquet, a row for each tile of each date
-      dates/LABEL/pixels.zarr  see `aerialret.pixel_store`
-      dates/LABEL/tiles.parquet, date.json   this date's rows and its ingest report
+TILESET/
+  manifest.json            grid, dates, content hash
+  catalogue.parquet        GeoParquet, a row for each tile of each date
+  dates/LABEL/pixels.zarr  see `aerialret.pixel_store`
+  dates/LABEL/tiles.parquet, date.json   this date's rows and its ingest report
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,9 @@ class TileSet:
     def tiles(self, date: str) -> list[TileId]:
         """The cells with a tile at `date`, by row, then column."""
         rows = self.rows(date)
-        return [TileId(int(col), int(row)) for col, row in zip(rows["col"], rows["row"], strict=True)]
+        return [
+            TileId(int(col), int(row)) for col, row in zip(rows["col"], rows["row"], strict=True)
+        ]
 
     def rows(self, date: str) -> gpd.GeoDataFrame:
         """The catalogue's rows of `date`, in the order of `tiles`."""

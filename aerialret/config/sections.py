@@ -187,6 +187,12 @@ class TrainConfig:
     dates: tuple[str, ...] = setting((), "Dates to pair, query first; empty: newest and oldest.")
     epochs: int = setting(100, "Passes over the training places; 0 writes an untrained model.")
     pairs_per_batch: int = setting(12, "Positive pairs in a batch; as many negative ones.")
+    distance_on: str = setting(
+        "raw",
+        "|G(a) - G(b)| of the network's output as it is, or of unit vectors (times the root of R), "
+        "which is what the search compares.",
+        choices=("raw", "unit"),
+    )
     negatives: str = setting(
         "sampled",
         "sampled: one negative for each positive, as published; batch: every pair of the batch's "

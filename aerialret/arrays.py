@@ -1,4 +1,4 @@
-"""Names for array shapes, checked by jaxtyping and beartype in the tests only."""
+"""Names for array shapes, said once."""
 
 from typing import TypeAlias
 

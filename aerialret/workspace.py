@@ -54,11 +54,15 @@ def find_workspace(start: Path | None = None) -> Path | None:
 
 
 def open_workspace(
-    *, recipe: Path | None = None, assignments: list[str] | None = None
+    *,
+    start: Path | None = None,
+    recipe: Path | None = None,
+    assignments: list[str] | None = None,
 ) -> Workspace:
-    """The workspace around the current folder, with a recipe's sections and assignments on top.
+    """The workspace around a folder, with a recipe's sections and assignments on top.
 
     Args:
+        start: The folder; the current one if None.
         recipe: A pipeline file whose sections replace the workspace's.
         assignments: As `train.epochs=20`; they win.
 
@@ -66,7 +70,7 @@ def open_workspace(
         MissingInputError: The recipe is not there.
         ConfigurationError: A key or value is not legal.
     """
-    file = find_workspace()
+    file = find_workspace(start)
     pipeline = _read(file) if file else Pipeline()
     if recipe is not None:
         sections = _document(recipe)

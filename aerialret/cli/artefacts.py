@@ -1,0 +1,36 @@
+"""`info`: what an artefact is, what made it, whether it is whole."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aerialret.cli.telling import tell
+from aerialret.errors import NotAnArtefactError
+
+
+def info(
+    artefact: Annotated[Path, typer.Argument(help="Tile set, model, index or report folder")],
+    check: Annotated[
+        bool, typer.Option("--check/--no-check", help="Read every file and compare its hash")
+    ] = True,
+) -> None:
+    """Say what an artefact is, what made it, and whether it is whole.
+
+    The manifest goes to stdout as JSON, the verdict to stderr.
+    """
+    from aerialret.manifest import read_manifest
+    from aerialret.wholeness import content_hash
+
+    manifest = read_manifest(artefact)
+    typer.echo(json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False))
+    if not check:
+        return
+    if content_hash(artefact, manifest) != manifest.content_hash:
+        raise NotAnArtefactError(
+            f"{artefact} is damaged: its files are not those its manifest was written for; "
+            "make it again"
+        )
+    tell(f"{artefact} is a whole {manifest.kind.replace('_', ' ')}")

@@ -1,0 +1,80 @@
+"""`evaluate`: measure a model and write the report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aerialret.cli.building import Replace, TileSetArgument
+from aerialret.cli.telling import staged_progress, tell
+from aerialret.config import EvaluateConfig
+from aerialret.config.toml import with_values
+from aerialret.workspace import open_workspace
+
+_EVALUATE = EvaluateConfig()
+
+
+def evaluate(
+    tileset: TileSetArgument = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder [workspace: paths.model]")
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="Index whose vectors are the gallery [default: none]")
+    ] = None,
+    queries: Annotated[
+        str | None, typer.Option(help="Date of the queries [default: the newest]")
+    ] = None,
+    gallery: Annotated[
+        str | None, typer.Option(help="Date of the gallery [default: the oldest]")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Report folder [workspace: paths.report]")
+    ] = None,
+    worst: Annotated[
+        int | None, typer.Option(help=f"Worst queries drawn [default: {_EVALUATE.worst}]")
+    ] = None,
+    replace: Replace = False,
+) -> None:
+    """Search every tile of one date among those of another, and report how well it went.
+
+    Writes metrics.json, queries.parquet and report.html. Example:
+
+    aerialret evaluate tiles --model model --queries 2019 --gallery 2004 --out report
+    """
+    workspace = open_workspace()
+    config = with_values(workspace.pipeline.evaluate, queries=queries, gallery=gallery, worst=worst)
+    measure(
+        workspace.path(tileset, "tileset", what="TILESET"),
+        workspace.path(model, "model", what="--model folder"),
+        workspace.path(out, "report", what="--out folder"),
+        config,
+        index=index,
+        replace=replace,
+    )
+
+
+def measure(
+    tileset: Path,
+    model: Path,
+    out: Path,
+    config: EvaluateConfig,
+    *,
+    index: Path | None,
+    replace: bool = False,
+) -> None:
+    """Evaluates a model and tells the headline figures."""
+    from aerialret.checkpoint import load_model
+    from aerialret.evaluate import evaluate as step
+    from aerialret.index_store import load_index
+    from aerialret.tileset import TileSet
+
+    gallery = load_index(index) if index else None
+    with staged_progress() as progress:
+        metrics = step(
+            TileSet(tileset), load_model(model), out, config=config, index=gallery,
+            replace=replace, progress=progress,
+        )  # fmt: skip
+    for line in headline(metrics):
+        tell(line)
+    tell(f"report: {out / 'report.html'}")

@@ -1,0 +1,142 @@
+"""`query`: where are the places that these photos show?"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from aerialret.cli.telling import staged_progress, tell
+from aerialret.config import QueryConfig, SourceConfig
+from aerialret.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from aerialret.query import QueryResult
+
+_QUERY, _SOURCE = QueryConfig(), SourceConfig()
+_REJECTED = 1
+
+
+def query(
+    photos: Annotated[
+        list[Path], typer.Argument(metavar="PHOTO...", help="Georeferenced tiles or plain pictures")
+    ],
+    index: Annotated[
+        Path | None, typer.Option(help="Index folder [workspace: paths.index]")
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option(help=f"Results for each photo [default: {_QUERY.top}]", min=1)
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option(help="Only tiles of this date or interval, as 1950..1975")
+    ] = None,
+    area: Annotated[
+        str | None,
+        typer.Option(help="Only tiles in LEFT,BOTTOM,RIGHT,TOP (index CRS) or a polygon file"),
+    ] = None,
+    vectors: Annotated[
+        list[str] | None,
+        typer.Option(help="Vector layers of the photo's date, as for ingest; repeatable"),
+    ] = None,
+    classes: Annotated[
+        str, typer.Option(help="Class mapping: bdtopo, osm or a TOML file")
+    ] = _SOURCE.classes,
+    vector_crs: Annotated[
+        str, typer.Option(help="CRS of vector layers that carry none")
+    ] = _SOURCE.vector_crs,
+    photo_crs: Annotated[
+        str, typer.Option(help="CRS of photos with a position but no CRS")
+    ] = _SOURCE.ortho_crs,
+    output_format: Annotated[
+        Literal["table", "json", "geojson", "csv"],
+        typer.Option("--format", help="What goes to stdout"),
+    ] = "table",
+    out: Annotated[
+        Path | None, typer.Option(help="Also write the results: .gpkg, .geojson or .parquet")
+    ] = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="Also draw the photos and their answers: .png")
+    ] = None,
+) -> None:
+    """Say where the places that the photos show are in the index's imagery.
+
+    Example: aerialret query photo.tif --index index --top 5 --format geojson
+    """
+    workspace = open_workspace()
+    result = answer(
+        photos,
+        workspace.path(index, "index", what="--index folder"),
+        top=top or workspace.pipeline.query.top,
+        date=date,
+        area=area,
+        vectors=tuple(vectors or ()),
+        classes=classes,
+        vector_crs=vector_crs,
+        photo_crs=photo_crs,
+        output_format=output_format,
+        out=out,
+        sheet=sheet,
+    )
+    if result.rejected:
+        raise typer.Exit(_REJECTED)
+
+
+def answer(
+    photos: Sequence[Path],
+    folder: Path,
+    *,
+    top: int = _QUERY.top,
+    date: str | None = None,
+    area: str | None = None,
+    vectors: tuple[str, ...] = (),
+    classes: str = _SOURCE.classes,
+    vector_crs: str = _SOURCE.vector_crs,
+    photo_crs: str = _SOURCE.ortho_crs,
+    output_format: str = "table",
+    out: Path | None = None,
+    sheet: Path | None = None,
+) -> "QueryResult":
+    """Searches for the photos; prints, writes and draws the answers."""
+    from aerialret.answer_files import check_results_path, write_results
+    from aerialret.answers import format_answers
+    from aerialret.area import read_area
+    from aerialret.contact_sheet import contact_sheet
+    from aerialret.dates import parse_interval
+    from aerialret.index_store import load_index
+    from aerialret.query import query as step
+
+    if out:
+        check_results_path(out)
+    opened = load_index(folder)
+    with staged_progress() as progress:
+        result = step(
+            photos,
+            index=opened,
+            top=top,
+            dates=parse_interval(date) if date else None,
+            area=read_area(area, crs=opened.grid.crs) if area else None,
+            vectors=vectors,
+            classes=classes,
+            vector_crs=vector_crs,
+            photo_crs=photo_crs,
+            progress=lambda done, total: progress("photos", done, total),
+        )
+    typer.echo(format_answers(result.answers, output_format=output_format), nl=False)
+    if out:
+        write_results(result.answers, out)
+        tell(f"wrote {out}")
+    if sheet:
+        contact_sheet(result.answers, opened, sheet)
+        tell(f"drew {sheet}")
+    _tell_notes(result, output_format)
+    return result
+
+
+def _tell_notes(result: "QueryResult", output_format: str) -> None:
+    """What a person must know: the notes where stdout does not show them, and the rejected."""
+    if output_format != "table":
+        for found in result.answers:
+            for note in found.notes:
+                tell(f"{found.query}: {note}")
+    for rejected in result.rejected:
+        tell(f"aerialret: {rejected.message}")

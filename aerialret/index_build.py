@@ -24,6 +24,7 @@ from aerialret.errors import ConfigurationError, NotAnArtefactError, WouldOverwr
 from aerialret.index_recipe import Recipe
 from aerialret.index_store import MODEL_FOLDER, TILES_NAME, VECTORS_NAME
 from aerialret.manifest import Manifest, hash_files, new_manifest, read_manifest, write_manifest
+from aerialret.parents import require_tile_size
 from aerialret.tileset import TileSet, grid_facts
 from aerialret.vector_index import VectorIndex, build_vector_index, measure_recall
 
@@ -103,12 +104,7 @@ def build_index(
 
 def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfig:
     """`config` with its dates and its modality spelled out, checked against model and tile set."""
-    if model.grid.tile_px != tileset.grid.tile_px:
-        raise ConfigurationError(
-            f"model {model.folder} sees tiles of {model.grid.tile_px} px, but tile set "
-            f"{tileset.folder} has tiles of {tileset.grid.tile_px} px; "
-            f"ingest with '--tile-px {model.grid.tile_px}' or train on this tile set"
-        )
+    require_tile_size(model, tileset=tileset)
     asked = config.dates or tuple(tileset.dates[:1])
     dates = tuple(date for date in tileset.dates if date in map(tileset.require_date, asked))
     legal = modalities_of(model.config)
@@ -186,6 +182,7 @@ def _write_index(
             "modality": configuration["index"]["modalities"],
             "recall": recall,
             "tile_set": tile_set_path,
+            "content": sorted(path.relative_to(folder).as_posix() for path in files),
         },
     )
     write_manifest(folder, manifest)

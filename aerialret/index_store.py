@@ -103,27 +103,6 @@ def load_index(folder: Path, *, device: str = "auto") -> Index:
     return Index(folder, device=device)
 
 
-def require_parents(index: Index, *, model: Model, tileset: TileSet) -> None:
-    """Checks that `index` was made from this model and this tile set.
-
-    Raises:
-        StaleArtefactError: It was made from others.
-    """
-    mend = (
-        f"run 'aerialret index {tileset.folder} --model {model.folder} --out {index.folder} "
-        "--replace'"
-    )
-    given = {"model": model, "tile_set": tileset}
-    for kind, parent in given.items():
-        built_from = index.manifest.parents.get(kind, "nothing")
-        if built_from != parent.content_hash:  # type: ignore[attr-defined]
-            name = kind.replace("_", " ")
-            raise StaleArtefactError(
-                f"index {index.folder} was built from {name} {built_from[:12]}, but {name} "
-                f"{parent.folder} is {parent.content_hash[:12]}; {mend}"  # type: ignore[attr-defined]
-            )
-
-
 def _read_tiles(path: Path) -> gpd.GeoDataFrame:
     try:
         return gpd.read_parquet(path)

@@ -7,7 +7,6 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
-from tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 from aerialret import atomic
 from aerialret.checkpoint import Model, load_model
@@ -23,9 +22,11 @@ from aerialret.errors import (
 from aerialret.grid import TileId
 from aerialret.index_build import build_index
 from aerialret.index_recipe import Recipe
-from aerialret.index_store import load_index, require_parents
+from aerialret.index_store import load_index
+from aerialret.parents import require_parents
 from aerialret.tileset import TileSet
 from aerialret.vector_index import build_vector_index, measure_recall
+from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 CONFIG = IndexConfig(batch_size=1)
 

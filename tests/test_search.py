@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import shapely
 from numpy.typing import NDArray
-from tiny_tileset import FIRST, tiny_grid, tiny_model, tiny_tileset
 
 from aerialret.area import read_area
 from aerialret.checkpoint import load_model
@@ -27,6 +26,7 @@ from aerialret.index_recipe import Recipe
 from aerialret.index_store import Index, load_index
 from aerialret.search import Hit, search
 from aerialret.vector_index import VectorIndex, build_vector_index, exact_neighbours
+from tests.tiny_tileset import FIRST, tiny_grid, tiny_model, tiny_tileset
 
 GRID = tiny_grid()
 

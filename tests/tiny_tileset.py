@@ -151,10 +151,12 @@ def tiny_pixels(
     place = np.random.default_rng([seed, tile.col + 1000, tile.row + 1000])
     date = np.random.default_rng([seed, tile.col + 1000, tile.row + 1000, date_number])
     shape = _smooth(place, 3, tile_px)
-    image = shape + change * _smooth(date, 3, tile_px)
+    changes = _smooth(date, 3, tile_px)
+    height = shape[0] + 0.2 * change * changes[0]
+    image = shape + change * changes
     image = (image - image.mean()) / image.std() * 45 + 120 - 25 * date_number
     mask = np.zeros((tile_px, tile_px), np.uint8)
-    mask[shape[0] > np.quantile(shape[0], place.uniform(0.2, 0.9))] = 10
+    mask[height > np.quantile(height, place.uniform(0.2, 0.9))] = 10
     mask[3:9, 5 : 5 + int(place.integers(2, 20))] = 6
     if not masks:
         mask[:] = NO_COVERAGE

@@ -46,3 +46,32 @@ def batch_negatives(query: Tensor, gallery: Tensor, places: Tensor) -> tuple[Ten
     first = torch.cat([query[upper[0]], gallery[upper[0]], query[across[0]]])
     second = torch.cat([query[upper[1]], gallery[upper[1]], gallery[across[1]]])
     return first, second
+
+
+def hardest_negatives(
+    similarity: Similarity, query: Tensor, gallery: Tensor, places: Tensor
+) -> tuple[Tensor, Tensor]:
+    """For each place of a batch, the pairs of `batch_negatives` that look most like one place.
+
+    One across the dates for each query, one for each gallery tile, and one within each date.
+
+    Args:
+        similarity: Its logit says how much a pair looks like one place.
+        query: float [n, R], descriptors at one date.
+        gallery: float [n, R], the same places at the other date.
+        places: int [n], the place of each row; a place drawn twice is no negative of itself.
+
+    Returns:
+        Two float [m, R], m at most 4 n.
+    """
+    same = places[:, None] == places[None, :]
+    sides = ((query, gallery), (gallery, query), (query, query), (gallery, gallery))
+    firsts, seconds = [], []
+    for anchors, others in sides:
+        with torch.no_grad():
+            logits = similarity(anchors[:, None], others[None, :])
+            nearest = logits.masked_fill(same, -torch.inf).argmax(dim=1)
+        has_negative = ~same.all(dim=1)
+        firsts.append(anchors[has_negative])
+        seconds.append(others[nearest[has_negative]])
+    return torch.cat(firsts), torch.cat(seconds)

@@ -17,7 +17,7 @@ from torch.nn.functional import normalize
 
 from aerialret.augment import jitter_colours, shift, turn_and_flip
 from aerialret.config import TrainConfig
-from aerialret.losses import batch_negatives, pair_loss
+from aerialret.losses import batch_negatives, hardest_negatives, pair_loss
 from aerialret.metrics import ranks_of_truth
 from aerialret.model import (
     TRUNK_STAGES,
@@ -131,16 +131,21 @@ class SiameseTraining:
         n = len(batch.places)
         descriptors = self._embed(places, rows, n, rng)
         query, gallery = descriptors[: len(rows)], descriptors[len(rows) :]
-        negatives = (
-            (query[:n], query[n:])
-            if sampled
-            else batch_negatives(query, gallery, torch.from_numpy(rows).to(self.device))
-        )
+        negatives = self._negatives(query, gallery, torch.from_numpy(rows).to(self.device))
         loss = pair_loss(self.similarity, (query[:n], gallery), negatives)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         return loss.item()
+
+    def _negatives(self, query: Tensor, gallery: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+        """Pairs of different places: two float [m, R]."""
+        n = len(gallery)
+        if self.config.negatives == "sampled":
+            return query[:n], query[n:]
+        if self.config.negatives == "hardest":
+            return hardest_negatives(self.similarity, query, gallery, rows)
+        return batch_negatives(query, gallery, rows)
 
     def _embed(
         self, places: PlacePixels, rows: NDArray[np.int64], n: int, rng: np.random.Generator

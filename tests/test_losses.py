@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from aerialret.losses import batch_negatives, pair_loss
+from aerialret.losses import batch_negatives, hardest_negatives, pair_loss
 from aerialret.model import Similarity
 
 
@@ -88,3 +88,25 @@ def test_a_near_pair_starts_as_one_place_and_a_far_one_as_two() -> None:
     generator = torch.Generator().manual_seed(0)
     far = torch.nn.functional.normalize(torch.randn(2, 256, generator=generator), dim=1) * 16
     assert layer(far[:1], far[1:]).item() < 0
+
+
+def test_hardest_negatives_are_the_likeliest_wrong_pair_of_each_tile(layer: Similarity) -> None:
+    query, gallery = some(5, 1), some(5, 2)
+    places = torch.tensor([4, 9, 4, 7, 1])
+    found = {
+        tuple(a.tolist() + b.tolist())
+        for a, b in zip(*hardest_negatives(layer, query, gallery, places), strict=True)
+    }
+    expected = set()
+    for anchors, others in ((query, gallery), (gallery, query), (query, query), (gallery, gallery)):
+        for i, anchor in enumerate(anchors):
+            wrong = [other for j, other in enumerate(others) if places[i] != places[j]]
+            likeliest = max(wrong, key=lambda other: layer(anchor[None], other[None]).item())
+            expected.add(tuple(anchor.tolist() + likeliest.tolist()))
+    assert found == expected
+
+
+def test_a_batch_of_one_place_has_no_hardest_negative(layer: Similarity) -> None:
+    places = torch.tensor([3, 3])
+    first, second = hardest_negatives(layer, some(2, 1), some(2, 2), places)
+    assert len(first) == len(second) == 0

@@ -17,7 +17,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Runs the command line and exits."""
     try:
-        app()
+        app(prog_name="aerialret")
     except AerialretError as error:
         _fail(str(error), UNUSABLE)
     except KeyboardInterrupt:

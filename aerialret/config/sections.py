@@ -195,9 +195,9 @@ class TrainConfig:
     )
     negatives: str = setting(
         "sampled",
-        "sampled: one negative for each positive, as published; batch: every pair of the batch's "
-        "places at one date.",
-        choices=("sampled", "batch"),
+        "sampled: one negative for each positive, as published; batch: every pair of different "
+        "places in the batch; hardest: of these, the nearest for each tile.",
+        choices=("sampled", "batch", "hardest"),
     )
     hard_share: float = setting(0.5, "Share of a batch drawn from the hard places, from 0 to 1.")
     mining_interval: int = setting(5, "Epochs between searches for hard places.")

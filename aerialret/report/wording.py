@@ -47,10 +47,9 @@ def percent(share: float | None) -> str:
     """A share as a percentage; 100 % only for all, 0 % only for none."""
     if share is None:
         return _DASH
-    rounded = round(100 * share)
-    if (rounded == 100 and share < 1) or (rounded == 0 and share > 0):
-        return f"{100 * share:.1f} %"
-    return f"{rounded} %"
+    if share in (0, 1) or 0.01 <= share <= 0.99:
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(100 * share, 0.1), 99.9):.1f} %"
 
 
 def headline(metrics: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """`python -m aerialret` is the command line."""
 
-from aerialret.cli import main
+from aerialret.cli.entry import main
 
 if __name__ == "__main__":
     main()

@@ -22,7 +22,7 @@ from aerialret.ingest_staging import (
     strip_staging,
     write_date,
 )
-from aerialret.manifest import hash_files, hash_value
+from aerialret.manifest import hash_file, hash_value
 from aerialret.masks import MaskPainter
 from aerialret.ortho_files import OrthoFile
 from aerialret.orthophoto import OrthoMosaic, open_mosaic
@@ -116,7 +116,7 @@ def _finish(
     write_catalogue(tiles, catalogue_of(counts, date=job.target.name, grid=job.grid))
     hashes = {name: digest for record in records for name, digest in record.files.items()}
     hashes |= staging.store_hashes()
-    hashes[TILES_NAME] = hash_files([tiles], root=staging.folder)
+    hashes[TILES_NAME] = hash_file(tiles)
     interval = parse_interval(job.target.name)
     content = {
         "date": job.target.name,
@@ -126,6 +126,7 @@ def _finish(
         "settings": job.request.settings,
         "files": job.request.files,
         "grid": job.request.grid,
+        "content": hashes,
         "content_hash": hash_value(hashes),
         "report": report.to_plain(),
     }

@@ -114,13 +114,18 @@ def read_manifest(folder: Path, *, kind: Kind | None = None) -> Manifest:
     return manifest
 
 
+def hash_file(path: Path) -> str:
+    """SHA-256 over the content of one file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def hash_files(paths: list[Path], *, root: Path) -> str:
     """SHA-256 over names (relative to `root`) and contents of `paths`, in sorted order."""
     digest = hashlib.sha256()
     for path in sorted(paths):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0")
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(hash_file(path)))
     return digest.hexdigest()
 
 

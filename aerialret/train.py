@@ -327,7 +327,8 @@ def _publish(
             "train_places": len(run.train), "val_places": len(run.val),
         },
     }  # fmt: skip
-    meaning = [staging / WEIGHTS_NAME, staging / SPLIT_NAME]
+    meaning = [staging / name for name in (WEIGHTS_NAME, SIMILARITY_NAME, SPLIT_NAME)]
+    facts["content"] = sorted(path.name for path in meaning)
     manifest = new_manifest(
         "model",
         content_hash=hash_files(meaning, root=staging),

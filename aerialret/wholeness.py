@@ -1,11 +1,43 @@
-"""Whether an artefact is whole: a folder goes in, the hash of what it holds now comes out."""
+"""Whether an artefact is whole: a folder and its manifest go in, the first damage comes out."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from aerialret.manifest import Manifest, hash_files
+from aerialret.ingest_staging import read_date
+from aerialret.manifest import Manifest, hash_file, hash_files, hash_value
+from aerialret.tileset import CATALOGUE_NAME, date_folder
 
 
-def content_hash(folder: Path, manifest: Manifest) -> str:
-    """The content hash that `folder` has now; equal to the manifest's where nothing was touched."""
-    names = manifest.facts.get("content", [])
-    return hash_files([folder / name for name in names], root=folder)
+def damage(folder: Path, manifest: Manifest) -> str | None:
+    """What is wrong with the artefact's files, or None where they are those it was made with."""
+    if manifest.kind == "tile_set":
+        return next(_tileset_damage(folder, manifest), None)
+    names = list(manifest.facts.get("content", []))
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        return f"{missing[0]} is missing"
+    found = hash_files([folder / name for name in names], root=folder)
+    return None if found == manifest.content_hash else f"one of {', '.join(names)} was changed"
+
+
+def _tileset_damage(folder: Path, manifest: Manifest) -> Iterator[str]:
+    if not (folder / CATALOGUE_NAME).is_file():
+        yield f"{CATALOGUE_NAME} is missing"
+    hashes = {}
+    for label in manifest.facts["dates"]:
+        record = read_date(date_folder(folder, label))
+        if record is None:
+            yield f"date {label} is missing"
+            continue
+        yield from _changed_files(date_folder(folder, label), record["content"])
+        hashes[label] = hash_value(record["content"])
+    if hash_value({"grid": manifest.facts["grid"], "dates": hashes}) != manifest.content_hash:
+        yield "its dates are not those its manifest names"
+
+
+def _changed_files(folder: Path, digests: Mapping[str, str]) -> Iterator[str]:
+    for name, digest in sorted(digests.items()):
+        if not (folder / name).is_file():
+            yield f"{folder.name}/{name} is missing"
+        elif hash_file(folder / name) != digest:
+            yield f"{folder.name}/{name} was changed"

@@ -123,7 +123,11 @@ def tiny_model(
             "train": as_plain(TrainConfig(epochs=epochs, seed=seed)),
             "split": as_plain(Pipeline().split),
         },
-        facts={"grid": grid_facts(tileset.grid), "training": {"epochs": epochs}},
+        facts={
+            "grid": grid_facts(tileset.grid),
+            "training": {"epochs": epochs},
+            "content": [WEIGHTS_NAME, SPLIT_NAME],
+        },
     )
     write_manifest(folder, manifest)
     return folder

@@ -21,16 +21,17 @@ def info(
 
     The manifest goes to stdout as JSON, the verdict to stderr.
     """
-    from aerialret.manifest import read_manifest
-    from aerialret.wholeness import content_hash
+    from aerialret.manifest import COMMANDS, read_manifest
+    from aerialret.wholeness import damage
 
     manifest = read_manifest(artefact)
     typer.echo(json.dumps(asdict(manifest), indent=2, sort_keys=True, ensure_ascii=False))
     if not check:
         return
-    if content_hash(artefact, manifest) != manifest.content_hash:
+    found = damage(artefact, manifest)
+    if found:
         raise NotAnArtefactError(
-            f"{artefact} is damaged: its files are not those its manifest was written for; "
-            "make it again"
+            f"{artefact} is damaged: {found}; make it again with "
+            f"'{COMMANDS[manifest.kind]} --replace'"
         )
     tell(f"{artefact} is a whole {manifest.kind.replace('_', ' ')}")

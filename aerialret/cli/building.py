@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from aerialret.cli.ingest_summary import tell_ingest
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import GridConfig, IndexConfig, Pipeline, SourceConfig, TrainConfig
 from aerialret.config.toml import with_values
@@ -176,8 +177,7 @@ def ingest_date(
         report = step(
             folder, date=date, source=source, grid=grid, replace=replace, progress=progress
         )
-    for line in report.lines():
-        tell(line)
+    tell_ingest(report)
 
 
 def train_model(

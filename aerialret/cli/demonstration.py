@@ -5,11 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from aerialret.atomic import write_text
+import pandas as pd
+import rasterio
+from rasterio.transform import from_bounds
+
+from aerialret.atomic import atomic_file, write_text
 from aerialret.cli import building, measuring, searching
 from aerialret.cli.telling import tell
 from aerialret.config import (
-    GridConfig,
     PathsConfig,
     Pipeline,
     SourceConfig,
@@ -17,8 +20,13 @@ from aerialret.config import (
     read_pipeline,
 )
 from aerialret.config.explain import explained
+from aerialret.grid import Grid, TileId
+from aerialret.ortho_files import ORTHO_SUFFIXES
+from aerialret.orthophoto import read_area
 from aerialret.recipes import find_recipe
+from aerialret.source_files import find_files
 from aerialret.territory import Delivery, TerritoryConfig, make_territory
+from aerialret.tileset import TileSet
 from aerialret.workspace import WORKSPACE_FILE, open_workspace
 
 FIRST, SECOND = "2004", "2019"
@@ -26,9 +34,9 @@ FIRST, SECOND = "2004", "2019"
 
 def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> None:
     """Runs every step on a territory of `size` x `size` tiles made from `seed`."""
-    tell(f"making a territory of {size} x {size} tiles at two dates in {folder / 'delivery'}")
+    tell(f"making {size} x {size} tiles of a territory, at two dates, in {folder / 'delivery'}")
     config = TerritoryConfig(cols=size, rows=size, seed=seed)
-    delivery = make_territory(folder / "delivery", config)
+    delivery = make_territory(folder / "delivery", config, progress=tell)
     write_text(folder / WORKSPACE_FILE, explained(_pipeline(folder, delivery, assignments)))
     pipeline = open_workspace(start=folder).pipeline
     paths = {name: Path(getattr(pipeline.paths, name)) for name in ("tileset", "model", "index")}
@@ -44,12 +52,11 @@ def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> N
     metrics = measuring.measure(
         paths["tileset"], paths["model"], report, pipeline.evaluate, index=paths["index"]
     )
-    photo = _photo(folder, delivery, metrics)
+    photo = _photo(folder, delivery, report, TileSet(paths["tileset"]).grid)
     sheet = folder / "query.png"
     _announce(f"query {photo.name} --sheet {sheet.name}")
     searching.answer([photo], paths["index"], sheet=sheet)
-    for line in _door(folder, report, sheet):
-        tell(line)
+    _tell_outcome(metrics, report, sheet)
 
 
 def _announce(command: str) -> None:
@@ -66,12 +73,11 @@ def _pipeline(folder: Path, delivery: Delivery, assignments: list[str]) -> Pipel
         )
         for date in (FIRST, SECOND)
     }
-    grid: GridConfig = replace(recipe.grid, crs="EPSG:2154")
     return replace(
         recipe,
         paths=PathsConfig(),
         sources=sources,
-        grid=grid,
+        grid=replace(recipe.grid, crs="EPSG:2154"),
         index=replace(recipe.index, dates=(FIRST,)),
         evaluate=replace(recipe.evaluate, queries=SECOND, gallery=FIRST),
     )
@@ -88,7 +94,9 @@ def _photo(folder: Path, delivery: Delivery, report: Path, grid: Grid) -> Path:
     place = TileId.from_place(str(held_out["place"].iloc[len(held_out) // 2]))
     bounds, side = grid.bounds(place), round(grid.tile_size_m / delivery.config.gsd_m)
     image, _ = read_area(
-        find_orthophotos((str(delivery.ortho[SECOND]),), base=Path()),
+        find_files(
+            (str(delivery.ortho[SECOND]),), base=Path(), suffixes=ORTHO_SUFFIXES, option="--ortho"
+        ),
         bounds=bounds, crs=grid.crs, shape=(side, side), source=SourceConfig(),
     )  # fmt: skip
     path = folder / "photo.tif"

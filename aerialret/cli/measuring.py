@@ -1,7 +1,7 @@
 """`evaluate`: measure a model and write the report."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -62,8 +62,8 @@ def measure(
     *,
     index: Path | None,
     replace: bool = False,
-) -> None:
-    """Evaluates a model and tells the headline figures."""
+) -> dict[str, Any]:
+    """Evaluates a model and tells the headline figures, which are `metrics.json`."""
     from aerialret.checkpoint import load_model
     from aerialret.evaluate import evaluate as step
     from aerialret.index_store import load_index
@@ -75,6 +75,11 @@ def measure(
             TileSet(tileset), load_model(model), out, config=config, index=gallery,
             replace=replace, progress=progress,
         )  # fmt: skip
-    for line in headline(metrics):
-        tell(line)
+    scope = {"all": "all"}.get(metrics["scope"], f"the {metrics['scope']}")
+    tell(
+        f"map@5 {metrics['map@5']:.3f}, recall@1 {metrics['recall@1']:.3f} from "
+        f"{metrics['modality']}: {metrics['queries']} queries of {scope} places, gallery of "
+        f"{metrics['gallery']} tiles"
+    )
     tell(f"report: {out / 'report.html'}")
+    return metrics

@@ -57,7 +57,7 @@ def demo(
 
     Ends by telling where the report is. Takes some minutes on two cores.
     """
-    from aerialret.demo import run_demo
+    from aerialret.cli.demonstration import run_demo
 
     run_demo(folder, seed=seed, size=size, assignments=assignments or [])
 

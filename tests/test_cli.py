@@ -14,8 +14,8 @@ import shapely
 import typer.main
 from rasterio.transform import from_origin
 
-from aerialret.cli.entry import main
 from aerialret.cli.app import app
+from aerialret.cli.entry import main
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 COMMANDS = ("init", "demo", "ingest", "train", "index", "query", "evaluate", "run", "info")

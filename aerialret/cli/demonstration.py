@@ -11,7 +11,7 @@ from rasterio.transform import from_bounds
 
 from aerialret.atomic import atomic_file, write_text
 from aerialret.cli import building, measuring, searching
-from aerialret.cli.telling import tell
+from aerialret.cli.telling import current_work, tell
 from aerialret.config import (
     PathsConfig,
     Pipeline,
@@ -36,7 +36,8 @@ def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> N
     """Runs every step on a territory of `size` x `size` tiles made from `seed`."""
     tell(f"making {size} x {size} tiles of a territory, at two dates, in {folder / 'delivery'}")
     config = TerritoryConfig(cols=size, rows=size, seed=seed)
-    delivery = make_territory(folder / "delivery", config, progress=tell)
+    with current_work() as progress:
+        delivery = make_territory(folder / "delivery", config, progress=progress)
     write_text(folder / WORKSPACE_FILE, explained(_pipeline(folder, delivery, assignments)))
     pipeline = open_workspace(start=folder).pipeline
     paths = {name: Path(getattr(pipeline.paths, name)) for name in ("tileset", "model", "index")}

@@ -35,3 +35,16 @@ def staged_progress() -> Iterator[Callable[[str, int, int], None]]:
             bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]
 
         yield advance
+
+
+@contextmanager
+def current_work() -> Iterator[Callable[[str], None]]:
+    """A callback (what is being done) that keeps one changing line on a terminal's stderr."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("") as status:
+        yield status.update

@@ -56,6 +56,14 @@ class OrthoFile:
     members: tuple[Path, ...]
 
 
+def apply(transform: Affine, x: float, y: float) -> tuple[float, float]:
+    """Where `transform` puts a point; affine has renamed its own operator for that."""
+    return (
+        transform.a * x + transform.b * y + transform.c,
+        transform.d * x + transform.e * y + transform.f,
+    )
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Turns the errors of a raster library on `path` into one clear line.
@@ -74,7 +82,7 @@ def reading(path: Path) -> Iterator[None]:
 
 
 def open_ortho(path: Path) -> DatasetReader:
-    """The open file; its overviews and wavelet levels are never used.
+    """The open file.
 
     Raises:
         UnreadableInputError: It cannot be opened.
@@ -82,7 +90,7 @@ def open_ortho(path: Path) -> DatasetReader:
     with reading(path), warnings.catch_warnings():
         # A plain picture is reported below, as an error of ours.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path, OVERVIEW_LEVEL="NONE")
+        return rasterio.open(path)
 
 
 def inspect_ortho(path: Path, *, source: SourceConfig) -> OrthoFile:

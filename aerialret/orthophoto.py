@@ -21,7 +21,7 @@ from aerialret.crs import crs_name, parse_crs, same_crs
 from aerialret.errors import UnreadableInputError
 from aerialret.fill import fill_pixels
 from aerialret.grid import Bounds
-from aerialret.ortho_files import OrthoFile, inspect_ortho, open_ortho
+from aerialret.ortho_files import OrthoFile, apply, inspect_ortho, open_ortho
 from aerialret.sampling import Sample, env, sample
 from aerialret.source_window import Target
 from aerialret.value_range import ValueRange, range_of
@@ -216,7 +216,9 @@ def footprint(file: OrthoFile, crs: pyproj.CRS) -> Bounds:
     Raises:
         UnreadableInputError: It has none: the file lies outside the system's domain.
     """
-    corners = [file.transform * (col, row) for col in (0, file.width) for row in (0, file.height)]
+    corners = [
+        apply(file.transform, col, row) for col in (0, file.width) for row in (0, file.height)
+    ]
     xs, ys = [x for x, _ in corners], [y for _, y in corners]
     own = Bounds(min(xs), min(ys), max(xs), max(ys))
     if same_crs(file.crs, crs):

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 import rasterio
-from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
+from rasterio.windows import transform as window_transform
 
 from aerialret.crs import same_crs
 from aerialret.ortho_files import OrthoFile, reading
@@ -68,6 +68,8 @@ def read_window(
     dataset: DatasetReader, file: OrthoFile, window: Window
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Sensor values [bands, height, width] of a window inside the file, and where they are image.
+
+    Pixel for pixel: GDAL turns to overviews and wavelet levels only where fewer are asked for.
 
     Raises:
         UnreadableInputError: The pixels cannot be decoded.
@@ -143,13 +145,14 @@ def _resample(
     # edge and no nodata: values and weights then are exact sums of areas.
     bands = np.concatenate([values, valid[None].astype(np.float32)])
     framed = np.pad(bands, ((0, 0), (MARGIN_PX, MARGIN_PX), (MARGIN_PX, MARGIN_PX)))
-    corner = Affine.translation(window.col_off - MARGIN_PX, window.row_off - MARGIN_PX)
+    height, width = framed.shape[1:]
+    frame = Window(window.col_off - MARGIN_PX, window.row_off - MARGIN_PX, width, height)
     crs = target.crs if same_crs(file.crs, target.crs) else file.crs
     result = np.zeros((len(framed), *target.shape), np.float32)
     reproject(
         framed,
         result,
-        src_transform=file.transform * corner,
+        src_transform=window_transform(frame, file.transform),
         src_crs=crs.to_wkt(),
         dst_transform=target.affine,
         dst_crs=target.crs.to_wkt(),

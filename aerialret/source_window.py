@@ -12,7 +12,7 @@ from rasterio.windows import Window
 
 from aerialret.crs import same_crs
 from aerialret.grid import Bounds
-from aerialret.ortho_files import OrthoFile
+from aerialret.ortho_files import OrthoFile, apply
 
 PIXELS_AT_ONCE = 12_000_000
 """Source pixels that are held in memory at once."""
@@ -75,7 +75,8 @@ def strips(file: OrthoFile, target: Target) -> Iterator[Target]:
 def source_window(file: OrthoFile, target: Target) -> Window:
     """The file's columns and rows around `target`, as real numbers, maybe outside the file."""
     left, bottom, right, top = _source_bounds(file, target)
-    corners = [~file.transform * (x, y) for x in (left, right) for y in (bottom, top)]
+    to_pixels = ~file.transform
+    corners = [apply(to_pixels, x, y) for x in (left, right) for y in (bottom, top)]
     cols, rows = [col for col, _ in corners], [row for _, row in corners]
     return Window(min(cols), min(rows), max(cols) - min(cols), max(rows) - min(rows))
 
@@ -98,7 +99,7 @@ def nesting(file: OrthoFile, target: Target) -> Nesting | None:
         return None
     factor = max(1, round(abs(wanted.a / own.a)))
     drift = max(abs(wanted.a - factor * own.a), abs(wanted.e - factor * own.e))
-    col, row = ~own * (wanted.c, wanted.f)
+    col, row = apply(~own, wanted.c, wanted.f)
     misfit = max(
         drift * max(target.shape) / abs(own.a), abs(col - round(col)), abs(row - round(row))
     )
@@ -113,7 +114,8 @@ def source_pixels_per_pixel(file: OrthoFile, target: Target) -> float:
     xs, ys = [x, x + step.a, x], [y, y, y + step.e]
     if not same_crs(file.crs, target.crs):
         xs, ys = transform(target.crs.to_wkt(), file.crs.to_wkt(), xs, ys)[:2]
-    (ax, ay), (bx, by), (cx, cy) = (~file.transform * (x, y) for x, y in zip(xs, ys, strict=True))
+    to_pixels = ~file.transform
+    (ax, ay), (bx, by), (cx, cy) = (apply(to_pixels, x, y) for x, y in zip(xs, ys, strict=True))
     return float(abs((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)))
 
 

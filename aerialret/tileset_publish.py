@@ -98,7 +98,10 @@ def _is_current(folder: Path, content_hash: str) -> bool:
 
 
 def _foreign(folder: Path) -> bool:
-    return any(path.name != DATES_FOLDER for path in folder.iterdir())
+    """Whether the folder holds what no ingest writes, even one that was killed."""
+    own = {DATES_FOLDER, CATALOGUE_NAME}
+    own |= {f".{name}.partial" for name in (CATALOGUE_NAME, MANIFEST_NAME)}
+    return any(path.name not in own for path in folder.iterdir())
 
 
 def _chronological(label: str) -> tuple[Any, Any]:

@@ -67,17 +67,25 @@ def range_of(files: Sequence[OrthoFile], *, source: SourceConfig) -> ValueRange 
 
 
 def _sample(file: OrthoFile, *, windows: int) -> NDArray[np.float32]:
-    """Values of all bands at the image pixels of a lattice of windows."""
-    side = max(1, int(windows**0.5))
+    """Values of all bands at the image pixels of a lattice of windows, or of a small file."""
     samples = []
     with open_ortho(file.path) as dataset:
-        for row in _starts(file.height, count=side):
-            for col in _starts(file.width, count=side):
-                width = min(_SAMPLE_SIDE_PX, file.width - col)
-                height = min(_SAMPLE_SIDE_PX, file.height - row)
-                values, valid = read_window(dataset, file, Window(col, row, width, height))
-                samples.append(values[:, valid].ravel())
+        for window in _windows(file, count=windows):
+            values, valid = read_window(dataset, file, window)
+            samples.append(values[:, valid].ravel())
     return np.concatenate(samples)
+
+
+def _windows(file: OrthoFile, *, count: int) -> list[Window]:
+    if file.width * file.height <= count * _SAMPLE_SIDE_PX**2:
+        return [Window(0, 0, file.width, file.height)]
+    side = max(1, int(count**0.5))
+    width, height = min(_SAMPLE_SIDE_PX, file.width), min(_SAMPLE_SIDE_PX, file.height)
+    return [
+        Window(col, row, width, height)
+        for row in _starts(file.height, count=side)
+        for col in _starts(file.width, count=side)
+    ]
 
 
 def _starts(length: int, *, count: int) -> list[int]:

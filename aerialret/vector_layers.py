@@ -1,7 +1,6 @@
 """Layers of vector files: a path goes in, what each layer is and its features come out."""
 
 import json
-import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pyproj.exceptions import ProjError
 from aerialret.crs import horizontal, parse_crs
 from aerialret.errors import MissingCrsError, UnreadableInputError
 from aerialret.grid import Bounds
+from aerialret.vector_integrity import check_flatgeobuf, check_shapefile
 
 VECTOR_SUFFIXES = frozenset({".shp", ".gpkg", ".geojson", ".fgb", ".parquet", ".geoparquet"})
 """Endings of the files that are taken from folders."""
@@ -29,7 +29,7 @@ _PARQUET = frozenset({".parquet", ".geoparquet"})
 
 _FAILURES = (
     DataLayerError, DataSourceError, FeatureError, FieldError, pyarrow.ArrowException, OSError,
-    ValueError, struct.error,
+    ValueError,
 )  # fmt: skip
 
 
@@ -71,9 +71,11 @@ def layers_of(path: Path, *, label: str) -> list[VectorLayer]:
     with _reading(path):
         if path.suffix.lower() in _PARQUET:
             return [_parquet_layer(path, label=label)]
-        _check_length(path)
+        check_shapefile(path)
         found = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
-        return [_layer(path, name, alone=len(found) == 1, label=label) for name in found]
+        layers = [_layer(path, name, alone=len(found) == 1, label=label) for name in found]
+        check_flatgeobuf(path, count=sum(layer.feature_count for layer in layers))
+        return layers
 
 
 def read_features(
@@ -211,17 +213,6 @@ def _read_parquet(
         return frame
     near = shapely.intersects(frame.geometry.to_numpy(), shapely.box(*window))
     return frame[near].reset_index(drop=True)
-
-
-def _check_length(path: Path) -> None:
-    """Checks a shapefile against the length in its header: GDAL leaves out what is cut off."""
-    if path.suffix.lower() != ".shp":
-        return
-    with path.open("rb") as stream:
-        header = stream.read(28)
-    expected = 2 * int(struct.unpack(">i", header[24:28])[0])
-    if path.stat().st_size < expected:
-        raise ValueError(f"it should be {expected} bytes long, but is {path.stat().st_size}")
 
 
 @contextmanager

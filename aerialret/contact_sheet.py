@@ -28,14 +28,17 @@ class _Layout:
     margin: int = 32
     gap: int = 18
     photo_gap: int = 52
-    caption: int = 62
-    header: int = 30
+    caption: int = 54
+    row_gap: int = 26
+    header: int = 32
     frame: int = 6
     inset: int = 76
 
-    @property
-    def row_height(self) -> int:
-        return self.header + self.thumbnail + self.caption
+    def row_y(self, number: int) -> int:
+        return self.margin + self.header + number * (self.thumbnail + self.caption + self.row_gap)
+
+    def height(self, rows: int) -> int:
+        return self.row_y(rows) - self.row_gap + self.margin
 
     def width(self, answers: int) -> int:
         side = self.thumbnail
@@ -60,20 +63,33 @@ def contact_sheet(answers: Sequence[PhotoAnswer], index: Index, out: Path) -> No
     if not answers:
         raise NothingToDoError(f"no answers to draw in {out}")
     columns = max(len(answer.hits) for answer in answers)
-    size = _LAYOUT.width(columns), 2 * _LAYOUT.margin + len(answers) * _LAYOUT.row_height
-    sheet = Picture.new("RGB", size, _WHITE)
+    sheet = Picture.new("RGB", (_LAYOUT.width(columns), _LAYOUT.height(len(answers))), _WHITE)
+    _draw_header(sheet, answers)
     for number, answer in enumerate(answers):
-        _draw_row(sheet, _LAYOUT.margin + number * _LAYOUT.row_height, answer, index)
+        _draw_row(sheet, _LAYOUT.row_y(number), answer, index)
     with atomic.atomic_file(out) as partial:
         sheet.save(partial, "PNG", optimize=True)
 
 
-def _draw_row(sheet: Picture.Image, top: int, answer: PhotoAnswer, index: Index) -> None:
+def _draw_header(sheet: Picture.Image, answers: Sequence[PhotoAnswer]) -> None:
     draw = ImageDraw.Draw(sheet)
-    y = top + _LAYOUT.header
+    draw.text((_LAYOUT.margin, _LAYOUT.margin), "Photo", _GREY, _font(15))
+    draw.text((_LAYOUT.answer_x(0), _LAYOUT.margin), _title(answers), _GREY, _font(15))
+
+
+def _title(answers: Sequence[PhotoAnswer]) -> str:
+    located = [answer for answer in answers if answer.photo.true_tile is not None]
+    if not located:
+        return "Best answers"
+    framed = any(hit.tile == answer.photo.true_tile for answer in located for hit in answer.hits)
+    if framed:
+        return "Best answers, the right place framed in green"
+    return "Best answers; the right place is not among them"
+
+
+def _draw_row(sheet: Picture.Image, y: int, answer: PhotoAnswer, index: Index) -> None:
+    draw = ImageDraw.Draw(sheet)
     photo = answer.photo
-    draw.text((_LAYOUT.margin, top), "Photo", _GREY, _font(15))
-    draw.text((_LAYOUT.answer_x(0), top), _answers_title(answer), _GREY, _font(15))
     _paste(
         sheet,
         (_LAYOUT.margin, y),
@@ -125,12 +141,6 @@ def _caption(
     below = y + _LAYOUT.thumbnail + _LAYOUT.frame + 5
     draw.text((x, below), _fitted(title, _font(16, bold=True)), colour, _font(16, bold=True))
     draw.text((x, below + 22), _fitted(detail, _font(15)), _GREY, _font(15))
-
-
-def _answers_title(answer: PhotoAnswer) -> str:
-    if answer.photo.true_tile is None:
-        return "Best answers"
-    return "Best answers, the right place framed in green"
 
 
 def _spoken(modality: str) -> str:

@@ -21,7 +21,7 @@ def tile_picture(image: Image, valid: Valid, *, side_px: int) -> Picture.Image:
     """The tile's image; paper where there is none."""
     pixels = np.moveaxis(image, 0, -1).copy()
     pixels[~valid] = PAPER
-    return _resized(Picture.fromarray(pixels), side_px)
+    return _resized(Picture.fromarray(pixels), side_px, Picture.Resampling.BICUBIC)
 
 
 def mask_picture(mask: Mask, *, side_px: int) -> Picture.Image:
@@ -29,7 +29,7 @@ def mask_picture(mask: Mask, *, side_px: int) -> Picture.Image:
     pixels = colour_table()[mask]
     pixels[mask == BACKGROUND] = PAPER
     pixels[mask == NO_COVERAGE] = _hatched(mask.shape)[mask == NO_COVERAGE]
-    return _resized(Picture.fromarray(pixels), side_px)
+    return _resized(Picture.fromarray(pixels), side_px, Picture.Resampling.NEAREST)
 
 
 def has_mask(mask: Mask) -> bool:
@@ -47,9 +47,9 @@ def png_uri(picture: Picture.Image) -> str:
     return _uri(picture.quantize(32), "PNG", optimize=True)
 
 
-def _resized(picture: Picture.Image, side_px: int) -> Picture.Image:
-    smaller = side_px < picture.width
-    return picture.resize((side_px, side_px), Picture.Resampling.BOX if smaller else 0)
+def _resized(picture: Picture.Image, side_px: int, enlarging: Picture.Resampling) -> Picture.Image:
+    filter_ = Picture.Resampling.BOX if side_px < picture.width else enlarging
+    return picture.resize((side_px, side_px), filter_)
 
 
 def _hatched(shape: tuple[int, ...]) -> NDArray[np.uint8]:

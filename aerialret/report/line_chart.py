@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 14, 14, 44
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +93,7 @@ def _horizontals(axis: Axis) -> list[str]:
         )
     middle = (_TOP + _HEIGHT - _BOTTOM) / 2
     parts.append(
-        f'<text class="title" transform="translate(12 {middle:.0f}) rotate(-90)" '
+        f'<text class="title" transform="translate(14 {middle:.0f}) rotate(-90)" '
         f'text-anchor="middle">{escape(axis.title)}</text>'
     )
     return parts

@@ -122,7 +122,7 @@ def _panel(css: str, title: str, caption: str, batch: TileBatch) -> Panel:
 
 
 def _distance(metres: float) -> str:
-    return f"{metres:,.0f} m" if metres < 1000 else f"{metres / 1000:,.1f} km"
+    return f"{metres:,.0f}\u00a0m" if metres < 1000 else f"{metres / 1000:,.1f}\u00a0km"
 
 
 def _classes_in(masks: Sequence[np.ndarray]) -> list[LandClass]:

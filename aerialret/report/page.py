@@ -37,7 +37,11 @@ def render_report(evaluation: Evaluation, *, worst: int, parents: Mapping[str, s
         main=wording.comparison_label(evaluation.main),
         modalities=_modality_rows(metrics),
         splits=_rows(metrics["splits"], wording.SPLITS),
-        strata=_rows(metrics["strata"], LAND_COVER | MASK_CONTENT),
+        strata=[
+            row
+            for group in (LAND_COVER, MASK_CONTENT)
+            for row in _telling_rows(metrics["strata"], group)
+        ],
         recall=recall_chart(evaluation),
         training=training_charts(evaluation.model.folder / HISTORY_NAME),
         place_map=place_map(evaluation.table),
@@ -69,6 +73,12 @@ def _rows(scores: dict[str, Any], meanings: Mapping[str, str]) -> list[dict[str,
         {"name": name, "meaning": meanings.get(name, ""), "scores": values}
         for name, values in scores.items()
     ]
+
+
+def _telling_rows(scores: dict[str, Any], group: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of one way to divide the queries; none where all of them are alike."""
+    present = {name: scores[name] for name in group if name in scores}
+    return _rows(present, group) if len(present) > 1 else []
 
 
 def _environment() -> Environment:

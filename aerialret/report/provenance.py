@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from aerialret.evaluation import Evaluation
@@ -39,7 +40,8 @@ def _tiles(evaluation: Evaluation) -> str:
 def _network(evaluation: Evaluation) -> str:
     config = evaluation.model.config
     head = f"R = {config.dimensions}" if config.head == "spatial" else f"{config.head} pooling"
-    return f"{config.backbone} to {config.trunk}, {config.weights} weights, {config.input}, {head}"
+    weights = Path(config.weights).name  # a name, or a file of the user's
+    return f"{config.backbone} to {config.trunk}, {weights} weights, {config.input}, {head}"
 
 
 def _training(evaluation: Evaluation) -> str:

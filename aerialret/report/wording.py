@@ -5,9 +5,9 @@ from typing import Any
 from aerialret.scores import MAP_KEY
 
 SCOPES = {
-    "test": "test places, kept away from training by a buffer",
-    "val": "validation places, kept away from training by a buffer",
-    "unseen": "places of which the model saw none in training",
+    "test": "test places, which neither trained the model nor chose its best epoch",
+    "val": "validation places, which did not train the model",
+    "unseen": "places of which the model saw none",
     "all": "all places, those of the training included",
 }
 """What the headline is about, by scope."""

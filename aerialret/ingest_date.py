@@ -9,8 +9,8 @@ from aerialret.catalogue import catalogue_of, class_shares, write_catalogue
 from aerialret.config.sections import SourceConfig
 from aerialret.crs import parse_crs
 from aerialret.dates import parse_interval
-from aerialret.errors import NothingToDoError
-from aerialret.grid import Bounds, Grid
+from aerialret.errors import AerialretError, NothingToDoError
+from aerialret.grid import Bounds, Grid, TileId
 from aerialret.ingest_blocks import TileMaker, cells_of, write_blocks
 from aerialret.ingest_report import IngestReport, Progress
 from aerialret.ingest_request import IngestRequest
@@ -79,12 +79,23 @@ def _make(job: DateJob, staged: Path, *, progress: Progress | None) -> None:
             grid=job.grid,
             min_valid=job.source.min_valid,
         )
-        records = write_blocks(maker, staging, cells, progress=progress)
+        records = _write_blocks(maker, staging, cells, progress=progress)
     report = _report(job, mosaic=mosaic, features=features, records=records)
     if not report.tiles_written:
         staging.discard()
         raise NothingToDoError(_nothing(report, job=job))
     _finish(job, staging, records, report=report)
+
+
+def _write_blocks(
+    maker: TileMaker, staging: Staging, cells: Sequence[TileId], *, progress: Progress | None
+) -> list[BlockRecord]:
+    try:
+        return write_blocks(maker, staging, cells, progress=progress)
+    except AerialretError:
+        if not staging.has_blocks():
+            staging.discard()
+        raise
 
 
 def _read_vectors(

@@ -128,6 +128,10 @@ class Staging:
         files = sorted((self.folder / STORE_NAME).rglob("zarr.json"))
         return {self._name(path): _flushed_hash(path) for path in files}
 
+    def has_blocks(self) -> bool:
+        """Whether a block is finished, so that the folder is worth keeping."""
+        return any((self.folder / _BLOCKS_FOLDER).glob("*.json"))
+
     def discard(self) -> None:
         """Removes the folder, and those above it that hold nothing else."""
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -318,13 +318,16 @@ def test_failures_leave_the_tile_set_as_it_was(tmp_path, imagery):
     ):
         with pytest.raises(error):
             _ingest(tmp_path, source, date="2019")
-    after = {
-        name: content
-        for name, content in _files(tmp_path / "tiles").items()
-        if not name.startswith("dates/.2019.partial/")
-    }
-    assert after == before
+    assert _files(tmp_path / "tiles") == before
     assert TileSet(tmp_path / "tiles").dates == ["2004"]
+
+
+def test_a_failure_at_the_first_block_leaves_no_folder(tmp_path):
+    cut = write_raster(tmp_path / "cut.tif", noise(bands=3, height=96, width=96))
+    cut.write_bytes(cut.read_bytes()[:-20_000])
+    with pytest.raises(UnreadableInputError, match=r"cut\.tif"):
+        _ingest(tmp_path, SourceConfig(ortho=("cut.tif",)))
+    assert not (tmp_path / "tiles").exists()
 
 
 def test_a_folder_with_other_things_is_refused(tmp_path, imagery):

@@ -18,6 +18,7 @@ from rasterio.warp import transform_bounds
 from aerialret.arrays import Image, Valid
 from aerialret.config.sections import SourceConfig
 from aerialret.crs import crs_name, parse_crs, same_crs
+from aerialret.decoded_chunks import DecodedChunks
 from aerialret.errors import UnreadableInputError
 from aerialret.fill import fill_pixels
 from aerialret.grid import Bounds
@@ -68,6 +69,7 @@ class OrthoMosaic:
         self._tree = shapely.STRtree([shapely.box(*bounds) for bounds in self.footprints])
         self._open: OrderedDict[Path, DatasetReader] = OrderedDict()
         self._stack = ExitStack()
+        self._chunks = DecodedChunks()
 
     def __enter__(self) -> "OrthoMosaic":
         self._stack.enter_context(env())
@@ -110,7 +112,7 @@ class OrthoMosaic:
 
     def _drawn(self, file: OrthoFile, target: Target) -> "_Part":
         """What `file` shows, from 0 (black) to 255 (white)."""
-        part = sample(self._dataset(file), file, target)
+        part = sample(self._dataset(file), file, target, read=self._chunks.read)
         stretch = self.value_range
         if stretch is None or (stretch.deep_only and file.dtype == "uint8"):
             return _Part(part, False) if file.has_mask else _without_fill(part, target)

@@ -6,8 +6,8 @@ Overviews and the wavelet levels of JPEG2000 never take part, so that two dates 
 The weight of a target pixel is the share of it that the file shows.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import rasterio
@@ -51,13 +51,28 @@ class Sample(NamedTuple):
         return means
 
 
-def sample(dataset: DatasetReader, file: OrthoFile, target: Target) -> Sample:
+WindowReader: TypeAlias = Callable[
+    [DatasetReader, OrthoFile, Window], tuple[NDArray[np.float32], NDArray[np.bool_]]
+]
+"""Reads a window as `read_window` does."""
+
+
+def sample(
+    dataset: DatasetReader, file: OrthoFile, target: Target, *, read: WindowReader | None = None
+) -> Sample:
     """The share of `target` that the open `file` shows.
+
+    Args:
+        dataset: The open file.
+        file: What is known of it.
+        target: The pixels to fill.
+        read: Where its pixels come from; None decodes them for this call alone.
 
     Raises:
         UnreadableInputError: Its pixels cannot be decoded.
     """
-    parts = [_sample_strip(dataset, file, strip) for strip in strips(file, target)]
+    reader = read or read_window
+    parts = [_sample_strip(dataset, file, strip, reader) for strip in strips(file, target)]
     return Sample(
         np.concatenate([part.values for part in parts], axis=1),
         np.concatenate([part.weights for part in parts], axis=0),
@@ -69,13 +84,25 @@ def read_window(
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Sensor values [bands, height, width] of a window inside the file, and where they are image.
 
+    Raises:
+        UnreadableInputError: The pixels cannot be decoded.
+    """
+    values, valid = decode(dataset, file, window)
+    return values.astype(np.float32), valid
+
+
+def decode(
+    dataset: DatasetReader, file: OrthoFile, window: Window
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """As `read_window`, in the file's own pixel type.
+
     Pixel for pixel: GDAL turns to overviews and wavelet levels only where fewer are asked for.
 
     Raises:
         UnreadableInputError: The pixels cannot be decoded.
     """
     with reading(file.path):
-        values = dataset.read(file.bands, window=window).astype(np.float32)
+        values: NDArray[np.generic] = dataset.read(file.bands, window=window)
         valid = np.isfinite(values).all(axis=0)
         if file.has_mask:
             valid &= dataset.dataset_mask(window=window) > 0
@@ -85,7 +112,9 @@ def read_window(
     return values, valid
 
 
-def _sample_strip(dataset: DatasetReader, file: OrthoFile, target: Target) -> Sample:
+def _sample_strip(
+    dataset: DatasetReader, file: OrthoFile, target: Target, read: WindowReader
+) -> Sample:
     place = source_window(file, target)
     inside = clip_to_file(place, file)
     if inside is None:
@@ -94,7 +123,7 @@ def _sample_strip(dataset: DatasetReader, file: OrthoFile, target: Target) -> Sa
             np.zeros((len(file.bands), height, width), np.float32),
             np.zeros((height, width), np.float32),
         )
-    values, valid = read_window(dataset, file, inside)
+    values, valid = read(dataset, file, inside)
     nested = nesting(file, target)
     if nested is not None:
         return _means_of_squares(values, valid, inside, target=target, nested=nested)

@@ -31,6 +31,8 @@ from aerialret.training_data import DatePixels, PlacePixels
 
 DESCRIBE_AT_ONCE = 32
 
+_ALIKE_AT_BOTH_DATES = 0.5
+
 
 class SiameseTraining:
     """A network in training.
@@ -153,7 +155,9 @@ class SiameseTraining:
         """Descriptors of `rows` at the query date, then of the first `n` at the gallery date."""
         draws = _Draws.of(len(rows), self.config, rng)
         query = self._augmented(places.query, rows, draws, rng)
-        gallery = self._augmented(places.gallery, rows[:n], draws.first(n), rng)
+        gallery = self._augmented(
+            places.gallery, rows[:n], draws.first(n).at_another_date(self.config, rng), rng
+        )
         image, mask = (torch.cat(pair) for pair in zip(query, gallery, strict=True))
         with self._autocast():
             descriptors: Tensor = self.network(image, mask)
@@ -213,7 +217,7 @@ class SiameseTraining:
 
 
 class _Draws:
-    """What all dates of a place share in a step: its turn, and the modalities it keeps."""
+    """A place's turn, which all its dates share, and the modalities it keeps."""
 
     def __init__(
         self,
@@ -231,6 +235,19 @@ class _Draws:
 
     def first(self, n: int) -> "_Draws":
         return _Draws(self.turns[:n], self.keeps_image[:n], self.keeps_mask[:n])
+
+    def at_another_date(self, config: TrainConfig, rng: np.random.Generator) -> "_Draws":
+        """The same turns; half of the places lose other modalities at this date.
+
+        The index holds image and mask while a photo may come without: both sides must meet.
+        """
+        other = _Draws.of(len(self.turns), config, rng)
+        alike = rng.random(len(self.turns)) < _ALIKE_AT_BOTH_DATES
+        return _Draws(
+            self.turns,
+            np.where(alike, self.keeps_image, other.keeps_image),
+            np.where(alike, self.keeps_mask, other.keeps_mask),
+        )
 
 
 def rate_groups(

@@ -217,7 +217,7 @@ class TrainConfig:
         choices=("trained", "frozen"),
     )
     modality_dropout: float = setting(
-        0.0, "Chance that a training place loses its image or its mask (half each), from 0 to 1."
+        0.0, "Chance that a training tile loses its image or its mask (half each), from 0 to 1."
     )
     turn_and_flip: bool = setting(False, "Turn by quarters and flip all dates of a place alike.")
     colour_jitter: float = setting(0.0, "Strength of brightness, contrast and colour changes.")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from aerialret.ingest_staging import read_date
+from aerialret.ingestion.ingest_staging import read_date
 from aerialret.manifest import Manifest, hash_file, hash_files, hash_value
-from aerialret.tileset import CATALOGUE_NAME, date_folder
+from aerialret.tiles.tileset import CATALOGUE_NAME, date_folder
 
 
 def damage(folder: Path, manifest: Manifest) -> str | None:

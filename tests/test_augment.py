@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from aerialret.augment import jitter_colours, shift, turn_and_flip
+from aerialret.training.augment import jitter_colours, shift, turn_and_flip
 
 
 def tiles(n: int = 8) -> torch.Tensor:

@@ -5,12 +5,12 @@ import pandas as pd
 import pytest
 from shapely import LineString, Polygon, box
 
-from aerialret.class_mapping import BUILT_IN, parse_mapping, read_mapping
-from aerialret.class_rules import class_code
-from aerialret.classify import NO_CLASS, classify
 from aerialret.errors import ConfigurationError
-from aerialret.folding import fold, repair_encoding
-from aerialret.palette import CLASSES, CODES
+from aerialret.ingestion.class_mapping import BUILT_IN, parse_mapping, read_mapping
+from aerialret.ingestion.class_rules import class_code
+from aerialret.ingestion.classify import NO_CLASS, classify
+from aerialret.ingestion.folding import fold, repair_encoding
+from aerialret.tiles.palette import CLASSES, CODES
 
 BDTOPO = read_mapping("bdtopo")
 OSM = read_mapping("osm")

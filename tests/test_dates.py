@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from aerialret.dates import parse_interval
 from aerialret.errors import ConfigurationError
+from aerialret.tiles.dates import parse_interval
 
 
 @pytest.mark.parametrize(

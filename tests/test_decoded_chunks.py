@@ -1,6 +1,5 @@
 """Chunks give the pixels of a plain read, and decode each of them once."""
 
-
 import numpy as np
 import pytest
 import rasterio
@@ -9,11 +8,11 @@ from hypothesis import strategies as st
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from aerialret import decoded_chunks
 from aerialret.config import SourceConfig
-from aerialret.decoded_chunks import DecodedChunks
-from aerialret.ortho_files import OrthoFile, inspect_ortho
-from aerialret.sampling import read_window
+from aerialret.ingestion import decoded_chunks
+from aerialret.ingestion.decoded_chunks import DecodedChunks
+from aerialret.ingestion.ortho_files import OrthoFile, inspect_ortho
+from aerialret.ingestion.sampling import read_window
 
 WIDTH, HEIGHT = 150, 110
 

@@ -8,10 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aerialret.checkpoint import Model, load_model
-from aerialret.comparisons import comparisons_of
 from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig
-from aerialret.descriptors import Modality, describe_tiles
 from aerialret.errors import (
     ConfigurationError,
     NothingToDoError,
@@ -19,14 +16,17 @@ from aerialret.errors import (
     UnknownDateError,
     WouldOverwriteError,
 )
-from aerialret.evaluate import evaluate
-from aerialret.grid import TileId
-from aerialret.index_build import build_index
-from aerialret.index_recipe import Recipe
-from aerialret.index_store import load_index
-from aerialret.scores import chance_map, scores
-from aerialret.strata import land_cover, mask_content
-from aerialret.tileset import TileSet
+from aerialret.evaluation.comparisons import comparisons_of
+from aerialret.evaluation.evaluate import evaluate
+from aerialret.evaluation.scores import chance_map, scores
+from aerialret.evaluation.strata import land_cover, mask_content
+from aerialret.network.checkpoint import Model, load_model
+from aerialret.network.descriptors import Modality, describe_tiles
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import load_index
+from aerialret.tiles.grid import TileId
+from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 MISSING = TileId(-1, 6)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aerialret.errors import ConfigurationError
-from aerialret.grid import Bounds, Grid, TileId
+from aerialret.tiles.grid import Bounds, Grid, TileId
 
 GRID = Grid(crs="EPSG:2154", tile_size_m=250.0, tile_px=100, origin_x_m=30.0, origin_y_m=70.0)
 

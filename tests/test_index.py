@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 
 from aerialret import atomic
-from aerialret.checkpoint import Model, load_model
 from aerialret.config import IndexConfig
-from aerialret.descriptors import describe_tiles
 from aerialret.errors import (
     ConfigurationError,
     NotAnArtefactError,
@@ -19,13 +17,15 @@ from aerialret.errors import (
     UnknownDateError,
     WouldOverwriteError,
 )
-from aerialret.grid import TileId
-from aerialret.index_build import build_index
-from aerialret.index_recipe import Recipe
-from aerialret.index_store import load_index
-from aerialret.parents import require_parents
-from aerialret.tileset import TileSet
-from aerialret.vector_index import build_vector_index, measure_recall
+from aerialret.network.checkpoint import Model, load_model
+from aerialret.network.descriptors import describe_tiles
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import load_index
+from aerialret.retrieval.parents import require_parents
+from aerialret.retrieval.vector_index import build_vector_index, measure_recall
+from aerialret.tiles.grid import TileId
+from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 CONFIG = IndexConfig(batch_size=1)
@@ -91,11 +91,11 @@ def test_a_killed_build_ends_as_an_undisturbed_one(
     script = f"""
 import os, signal
 from pathlib import Path
-from aerialret.checkpoint import load_model
+from aerialret.network.checkpoint import load_model
 from aerialret.config import IndexConfig
-from aerialret.index_build import build_index
-from aerialret.index_recipe import Recipe
-from aerialret.tileset import TileSet
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.tiles.tileset import TileSet
 
 def kill_midway(done, total):
     if done > total // 2:
@@ -128,7 +128,7 @@ def test_a_resumed_build_keeps_the_finished_chunks(
         patch.setattr(atomic, "publish_folder", stop_late)
         with pytest.raises(KeyboardInterrupt):
             build_index(tileset, model, out, config=CONFIG, recipe=Recipe())
-    monkeypatch.setattr("aerialret.descriptor_chunks.describe_tiles", None)
+    monkeypatch.setattr("aerialret.retrieval.descriptor_chunks.describe_tiles", None)
     summary = build_index(tileset, model, out, config=CONFIG, recipe=Recipe())
     assert summary.built
     assert len(load_index(out)) == summary.tiles == 27

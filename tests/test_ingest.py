@@ -22,13 +22,13 @@ from aerialret.errors import (
     UnreadableInputError,
     WouldOverwriteError,
 )
-from aerialret.grid import Bounds, TileId
-from aerialret.ingest import IngestReport, ingest
-from aerialret.ingest_staging import Staging
+from aerialret.ingestion.ingest import IngestReport, ingest
+from aerialret.ingestion.ingest_staging import Staging
+from aerialret.ingestion.orthophoto import read_area
 from aerialret.manifest import read_manifest
-from aerialret.orthophoto import read_area
-from aerialret.palette import CODES, NO_COVERAGE
-from aerialret.tileset import CATALOGUE_COLUMNS, TileSet
+from aerialret.tiles.grid import Bounds, TileId
+from aerialret.tiles.palette import CODES, NO_COVERAGE
+from aerialret.tiles.tileset import CATALOGUE_COLUMNS, TileSet
 from tests.geodata import CRS, LEFT, SHARED, TOP, noise, write_layer, write_raster
 
 GRID = GridConfig(crs=CRS, tile_size_m=16.0, tile_px=16, origin=f"{LEFT},{TOP}")
@@ -356,11 +356,13 @@ def test_progress_is_told_for_every_stage(tmp_path, imagery):
 _KILLED = """
 import json, os, signal, sys
 from pathlib import Path
-import aerialret.ingest, aerialret.ingest_date, aerialret.tileset_publish
+import aerialret.ingestion.ingest
+import aerialret.ingestion.ingest_date
+import aerialret.ingestion.tileset_publish
 from aerialret import atomic
 from aerialret.config import GridConfig, SourceConfig
 from aerialret.config.toml import parse_section
-from aerialret.pixel_store import PixelStore
+from aerialret.tiles.pixel_store import PixelStore
 
 order = json.loads(sys.argv[1])
 
@@ -390,14 +392,14 @@ points = {
     "block": lambda: None,
     "pixels": lambda: die_after(PixelStore, "write_block", 2),
     "half the pixels": lambda: die_after(PixelStore, "_array", 5),
-    "date": lambda: setattr(aerialret.ingest_date, "strip_staging", die),
+    "date": lambda: setattr(aerialret.ingestion.ingest_date, "strip_staging", die),
     "stripped": lambda: setattr(atomic, "publish_folder", die),
-    "published": lambda: setattr(aerialret.ingest, "refresh", die),
-    "catalogue": lambda: setattr(aerialret.tileset_publish, "write_manifest", die),
+    "published": lambda: setattr(aerialret.ingestion.ingest, "refresh", die),
+    "catalogue": lambda: setattr(aerialret.ingestion.tileset_publish, "write_manifest", die),
     "between renames": die_when_retired,
 }
 points[order["point"]]()
-aerialret.ingest.ingest(
+aerialret.ingestion.ingest.ingest(
     Path(order["folder"]),
     date="2004",
     source=parse_section(SourceConfig, order["source"], origin="test"),

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from aerialret.losses import batch_negatives, hardest_negatives, pair_loss
-from aerialret.model import Similarity
+from aerialret.network.model import Similarity
+from aerialret.training.losses import batch_negatives, hardest_negatives, pair_loss
 
 
 def slow_loss(layer: Similarity, positives: list[tuple], negatives: list[tuple]) -> float:

@@ -10,11 +10,11 @@ from rasterio.transform import from_bounds
 from shapely import LineString, Polygon, box
 
 from aerialret.config import SourceConfig
-from aerialret.grid import Bounds, Grid, TileId
-from aerialret.masks import MaskPainter
-from aerialret.palette import CODES, NO_COVERAGE, PAINT_ORDER
-from aerialret.vector import VectorFeatures, read_vectors
-from aerialret.vector_coverage import Coverage
+from aerialret.ingestion.masks import MaskPainter
+from aerialret.ingestion.vector import VectorFeatures, read_vectors
+from aerialret.ingestion.vector_coverage import Coverage
+from aerialret.tiles.grid import Bounds, Grid, TileId
+from aerialret.tiles.palette import CODES, NO_COVERAGE, PAINT_ORDER
 from tests.geodata import CRS, LEFT, SHARED, TOP, write_layer
 
 GRID = Grid(crs=CRS, tile_size_m=64, tile_px=48, origin_x_m=LEFT, origin_y_m=TOP)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torchmetrics.retrieval import RetrievalHitRate, RetrievalMAP, RetrievalMRR
 
-from aerialret.metrics import (
+from aerialret.retrieval.metrics import (
     NOT_FOUND,
     average_precision,
     map_at,

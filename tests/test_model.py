@@ -10,8 +10,14 @@ from torch import nn
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError, MissingInputError, UnreadableInputError
-from aerialret.model import DescriptorNetwork, PoolingHead, descriptor_length, fill_absent, luma
-from aerialret.weights import fill_trunk, initial_network
+from aerialret.network.model import (
+    DescriptorNetwork,
+    PoolingHead,
+    descriptor_length,
+    fill_absent,
+    luma,
+)
+from aerialret.network.weights import fill_trunk, initial_network
 
 SMALL = ModelConfig(
     backbone="resnet18", trunk="layer3", weights="none", head_filters=(16, 12, 8),

@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp, Resampling
 from rasterio.warp import transform as transform_points
 
-from aerialret import sampling, source_window
 from aerialret.config import SourceConfig
-from aerialret.crs import parse_crs
 from aerialret.errors import (
     ConfigurationError,
     MissingCrsError,
     MissingInputError,
     UnreadableInputError,
 )
-from aerialret.grid import Bounds
-from aerialret.ortho_files import ORTHO_SUFFIXES
-from aerialret.orthophoto import inspect_orthos, open_mosaic, read_area
-from aerialret.source_files import find_files
+from aerialret.ingestion import sampling, source_window
+from aerialret.ingestion.crs import parse_crs
+from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.orthophoto import inspect_orthos, open_mosaic, read_area
+from aerialret.ingestion.source_files import find_files
+from aerialret.tiles.grid import Bounds
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 
 PLAIN = SourceConfig()

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerialret.pairs import batches, hard_places
+from aerialret.training.pairs import batches, hard_places
 
 counts = st.integers(2, 60)
 

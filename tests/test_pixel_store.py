@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aerialret.errors import NotAnArtefactError
-from aerialret.grid import TileId
-from aerialret.palette import NO_COVERAGE
-from aerialret.pixel_store import BLOCK_TILES, PixelStore, StoreExtent
+from aerialret.tiles.grid import TileId
+from aerialret.tiles.palette import NO_COVERAGE
+from aerialret.tiles.pixel_store import BLOCK_TILES, PixelStore, StoreExtent
 
 EXTENT = StoreExtent(first_col=-8, first_row=16, end_col=16, end_row=32)
 WRITTEN = (TileId(-8, 16), TileId(8, 24))

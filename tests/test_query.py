@@ -19,12 +19,7 @@ from rasterio.features import rasterize
 from rasterio.transform import Affine, from_bounds
 from rasterio.warp import Resampling, calculate_default_transform, reproject
 
-from aerialret.answer_files import write_results
-from aerialret.answers import COLUMNS, format_answers
-from aerialret.checkpoint import load_model
 from aerialret.config import IndexConfig, SourceConfig
-from aerialret.contact_sheet import contact_sheet
-from aerialret.dates import parse_interval
 from aerialret.errors import (
     AerialretError,
     ConfigurationError,
@@ -33,12 +28,17 @@ from aerialret.errors import (
     NothingToDoError,
     UnreadableInputError,
 )
-from aerialret.grid import Bounds, TileId
-from aerialret.index_build import build_index
-from aerialret.index_recipe import Recipe
-from aerialret.index_store import Index, load_index
-from aerialret.photo import read_photo
-from aerialret.query import PhotoAnswer, query
+from aerialret.network.checkpoint import load_model
+from aerialret.querying.answer_files import write_results
+from aerialret.querying.answers import COLUMNS, format_answers
+from aerialret.querying.contact_sheet import contact_sheet
+from aerialret.querying.photo import read_photo
+from aerialret.querying.query import PhotoAnswer, query
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import Index, load_index
+from aerialret.tiles.dates import parse_interval
+from aerialret.tiles.grid import Bounds, TileId
 from tests.tiny_tileset import CRS, FIRST, tiny_grid, tiny_model, tiny_tileset
 
 GRID = tiny_grid()

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from aerialret.errors import ConfigurationError, MissingInputError
-from aerialret.index_recipe import Recipe, read_recipe
 from aerialret.recipes import find_recipe, shipped_recipes
+from aerialret.retrieval.index_recipe import Recipe, read_recipe
 
 
 @pytest.mark.parametrize("name", ["flat", "flat.toml", "index/flat.toml"])

@@ -12,19 +12,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
 
-from aerialret.checkpoint import load_model
-from aerialret.comparisons import Dates
-from aerialret.evaluation import Evaluation, run_evaluation
-from aerialret.grid import TileId
-from aerialret.metrics import recall_at
-from aerialret.palette import CLASSES, NO_COVERAGE
-from aerialret.pictures import PAPER, mask_picture, tile_picture
-from aerialret.report import render_report
-from aerialret.report.curves import recall_chart
-from aerialret.report.line_chart import Axis, Line, even_ticks, line_chart
-from aerialret.report.misses import worst_misses
-from aerialret.report.place_map import legend, place_map
-from aerialret.report.wording import comparison_label, headline, percent
+from aerialret.evaluation.comparisons import Dates
+from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.report import render_report
+from aerialret.evaluation.report.curves import recall_chart
+from aerialret.evaluation.report.line_chart import Axis, Line, even_ticks, line_chart
+from aerialret.evaluation.report.misses import worst_misses
+from aerialret.evaluation.report.place_map import legend, place_map
+from aerialret.evaluation.report.wording import comparison_label, headline, percent
+from aerialret.network.checkpoint import load_model
+from aerialret.querying.pictures import PAPER, mask_picture, tile_picture
+from aerialret.retrieval.metrics import recall_at
+from aerialret.tiles.grid import TileId
+from aerialret.tiles.palette import CLASSES, NO_COVERAGE
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 DATES = Dates(queries="2019", gallery="2004")

@@ -7,10 +7,7 @@ import pytest
 import shapely
 from numpy.typing import NDArray
 
-from aerialret.area import read_area
-from aerialret.checkpoint import load_model
 from aerialret.config import IndexConfig
-from aerialret.dates import DateInterval, parse_interval
 from aerialret.errors import (
     AerialretError,
     ConfigurationError,
@@ -20,12 +17,15 @@ from aerialret.errors import (
     NothingToDoError,
     UnreadableInputError,
 )
-from aerialret.grid import TileId
-from aerialret.index_build import build_index
-from aerialret.index_recipe import Recipe
-from aerialret.index_store import Index, load_index
-from aerialret.search import Hit, search
-from aerialret.vector_index import VectorIndex, build_vector_index, exact_neighbours
+from aerialret.network.checkpoint import load_model
+from aerialret.retrieval.area import read_area
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import Index, load_index
+from aerialret.retrieval.search import Hit, search
+from aerialret.retrieval.vector_index import VectorIndex, build_vector_index, exact_neighbours
+from aerialret.tiles.dates import DateInterval, parse_interval
+from aerialret.tiles.grid import TileId
 from tests.tiny_tileset import FIRST, tiny_grid, tiny_model, tiny_tileset
 
 GRID = tiny_grid()

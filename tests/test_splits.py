@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from aerialret.config import SplitConfig
 from aerialret.errors import ConfigurationError, MissingInputError
-from aerialret.grid import Grid, TileId
-from aerialret.splits import places_in, split_places
+from aerialret.tiles.grid import Grid, TileId
+from aerialret.training.splits import places_in, split_places
 
 GRID = Grid(crs="EPSG:2154", tile_size_m=100.0, tile_px=32, origin_x_m=50.0, origin_y_m=700.0)
 RANK = {"train": 0, "val": 1, "test": 2}

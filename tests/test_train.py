@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from aerialret.checkpoint import load_model, untrained_model
 from aerialret.config import ModelConfig, Pipeline, SplitConfig, TrainConfig
 from aerialret.errors import (
     ConfigurationError,
@@ -19,9 +18,10 @@ from aerialret.errors import (
     UnknownDateError,
     WouldOverwriteError,
 )
-from aerialret.history import History
-from aerialret.tileset import TileSet
-from aerialret.train import train
+from aerialret.network.checkpoint import load_model, untrained_model
+from aerialret.tiles.tileset import TileSet
+from aerialret.training.history import History
+from aerialret.training.train import train
 from tests.tiny_tileset import tiny_tileset
 
 PIPELINE = Pipeline(
@@ -107,7 +107,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_ends(
 ) -> None:
     program = (
         "import sys; from pathlib import Path; from tests.test_train import PIPELINE;"
-        "from aerialret.tileset import TileSet; from aerialret.train import train;"
+        "from aerialret.tiles.tileset import TileSet; from aerialret.training.train import train;"
         "train(TileSet(Path(sys.argv[1])), Path(sys.argv[2]), pipeline=PIPELINE,"
         " on_epoch=lambda row: print('epoch', flush=True))"
     )

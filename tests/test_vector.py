@@ -16,9 +16,9 @@ from aerialret.errors import (
     UnmappedLayerError,
     UnreadableInputError,
 )
-from aerialret.grid import Bounds
-from aerialret.palette import CODES
-from aerialret.vector import VectorFeatures, read_vectors
+from aerialret.ingestion.vector import VectorFeatures, read_vectors
+from aerialret.tiles.grid import Bounds
+from aerialret.tiles.palette import CODES
 from tests.geodata import CRS, LEFT, TOP, write_layer
 
 WEDGE = Polygon([(LEFT, TOP), (LEFT + 40, TOP), (LEFT + 40, TOP - 10), (LEFT, TOP - 25)])

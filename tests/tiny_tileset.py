@@ -9,14 +9,14 @@ import shapely
 from numpy.typing import NDArray
 from PIL import Image
 
-from aerialret.checkpoint import HISTORY_NAME, SPLIT_NAME, WEIGHTS_NAME, save_module
 from aerialret.config import ModelConfig, Pipeline, TrainConfig, as_plain
-from aerialret.grid import Grid, TileId
 from aerialret.manifest import hash_files, new_manifest, write_manifest
-from aerialret.palette import CLASSES, NO_COVERAGE
-from aerialret.pixel_store import BLOCK_TILES, PixelStore, StoreExtent
-from aerialret.tileset import CATALOGUE_NAME, STORE_NAME, TileSet, date_folder, grid_facts
-from aerialret.weights import initial_network
+from aerialret.network.checkpoint import HISTORY_NAME, SPLIT_NAME, WEIGHTS_NAME, save_module
+from aerialret.network.weights import initial_network
+from aerialret.tiles.grid import Grid, TileId
+from aerialret.tiles.palette import CLASSES, NO_COVERAGE
+from aerialret.tiles.pixel_store import BLOCK_TILES, PixelStore, StoreExtent
+from aerialret.tiles.tileset import CATALOGUE_NAME, STORE_NAME, TileSet, date_folder, grid_facts
 
 CRS = "EPSG:2154"
 FIRST = TileId(-3, 5)

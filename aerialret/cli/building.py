@@ -171,7 +171,7 @@ def ingest_date(
     folder: Path, date: str, source: SourceConfig, grid: GridConfig, *, replace: bool = False
 ) -> None:
     """Ingests one date and tells what came of it."""
-    from aerialret.ingest import ingest as step
+    from aerialret.ingestion.ingest import ingest as step
 
     with staged_progress() as progress:
         report = step(
@@ -184,8 +184,8 @@ def train_model(
     tileset: Path, out: Path, pipeline: Pipeline, *, resume: bool = False, replace: bool = False
 ) -> None:
     """Trains a model and tells its epochs and its outcome."""
-    from aerialret.tileset import TileSet
-    from aerialret.train import train as step
+    from aerialret.tiles.tileset import TileSet
+    from aerialret.training.train import train as step
 
     with staged_progress() as progress:
         report = step(
@@ -206,10 +206,10 @@ def build(
     tileset: Path, model: Path, out: Path, config: IndexConfig, *, replace: bool = False
 ) -> None:
     """Builds an index and tells what it holds."""
-    from aerialret.checkpoint import load_model
-    from aerialret.index_build import build_index
-    from aerialret.index_recipe import read_recipe
-    from aerialret.tileset import TileSet
+    from aerialret.network.checkpoint import load_model
+    from aerialret.retrieval.index_build import build_index
+    from aerialret.retrieval.index_recipe import read_recipe
+    from aerialret.tiles.tileset import TileSet
 
     recipe = read_recipe(find_recipe("index", config.recipe))
     with staged_progress() as progress:

@@ -20,13 +20,13 @@ from aerialret.config import (
     read_pipeline,
 )
 from aerialret.config.explain import explained
-from aerialret.grid import Grid, TileId
-from aerialret.ortho_files import ORTHO_SUFFIXES
-from aerialret.orthophoto import read_area
+from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.orthophoto import read_area
+from aerialret.ingestion.source_files import find_files
 from aerialret.recipes import find_recipe
-from aerialret.source_files import find_files
 from aerialret.territory import Delivery, TerritoryConfig, make_territory
-from aerialret.tileset import TileSet
+from aerialret.tiles.grid import Grid, TileId
+from aerialret.tiles.tileset import TileSet
 from aerialret.workspace import WORKSPACE_FILE, open_workspace
 
 FIRST, SECOND = "2004", "2019"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from aerialret.cli.telling import tell
 
 if TYPE_CHECKING:
-    from aerialret.ingest import IngestReport
+    from aerialret.ingestion.ingest import IngestReport
 
 _SHOWN = 5
 

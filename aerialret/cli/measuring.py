@@ -64,10 +64,10 @@ def measure(
     replace: bool = False,
 ) -> dict[str, Any]:
     """Evaluates a model and tells the headline figures, which are `metrics.json`."""
-    from aerialret.checkpoint import load_model
-    from aerialret.evaluate import evaluate as step
-    from aerialret.index_store import load_index
-    from aerialret.tileset import TileSet
+    from aerialret.evaluation.evaluate import evaluate as step
+    from aerialret.network.checkpoint import load_model
+    from aerialret.retrieval.index_store import load_index
+    from aerialret.tiles.tileset import TileSet
 
     gallery = load_index(index) if index else None
     with staged_progress() as progress:

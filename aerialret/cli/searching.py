@@ -11,7 +11,7 @@ from aerialret.config import QueryConfig, SourceConfig
 from aerialret.workspace import open_workspace
 
 if TYPE_CHECKING:
-    from aerialret.query import QueryResult
+    from aerialret.querying.query import QueryResult
 
 _QUERY, _SOURCE = QueryConfig(), SourceConfig()
 _REJECTED = 1
@@ -97,13 +97,13 @@ def answer(
     sheet: Path | None = None,
 ) -> "QueryResult":
     """Searches for the photos; prints, writes and draws the answers."""
-    from aerialret.answer_files import check_results_path, write_results
-    from aerialret.answers import format_answers
-    from aerialret.area import read_area
-    from aerialret.contact_sheet import contact_sheet
-    from aerialret.dates import parse_interval
-    from aerialret.index_store import load_index
-    from aerialret.query import query as step
+    from aerialret.querying.answer_files import check_results_path, write_results
+    from aerialret.querying.answers import format_answers
+    from aerialret.querying.contact_sheet import contact_sheet
+    from aerialret.querying.query import query as step
+    from aerialret.retrieval.area import read_area
+    from aerialret.retrieval.index_store import load_index
+    from aerialret.tiles.dates import parse_interval
 
     if out:
         check_results_path(out)

@@ -28,7 +28,7 @@ def explained(pipeline: Pipeline) -> str:
         if spec.name == "sources":
             parts.append(_sources(value))
         else:
-            doc = type(value).__doc__.splitlines()[0]
+            doc = (type(value).__doc__ or "").splitlines()[0]
             parts.append(f"# {doc}\n[{spec.name}]\n{_keys(value)}")
     return "\n".join(parts)
 

@@ -9,7 +9,7 @@ from typing import Any
 import shapely
 
 from aerialret.errors import ConfigurationError
-from aerialret.grid import Bounds
+from aerialret.tiles.grid import Bounds
 
 CRS = "EPSG:2154"
 EARLY, LATE = "2004", "2019"

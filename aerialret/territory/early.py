@@ -111,7 +111,7 @@ def _farmyards(
         & (area > 7000)
         & near(parcels.geometry, ways, within_m=6)
     )
-    chosen = pool & (rng.random(len(parcels)) < np.where(share < 1.8, 0.10, 0.02))
+    chosen = pool & (rng.random(len(parcels)) < np.where(share < 1.8, 0.10, 0.028))
     return farm_table(parcels.geometry[chosen], ways, rng)
 
 
@@ -163,7 +163,7 @@ def _greenery(
     )
     river_green = greenery.river_woods(banks, rng=rng)
     river_green = river_green.take(~touching(river_green.geometry, gaps[: len(wide)]))
-    copses = greenery.copses(config, each_km2=1.3, keep_out=shapely.STRtree(in_fields), rng=rng)
+    copses = greenery.copses(config, each_km2=1.8, keep_out=shapely.STRtree(in_fields), rng=rng)
     stands = parcels.geometry[np.isin(parcels["use"], FOREST_USES)]
     green = concatenate(
         [

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from aerialret.grid import Bounds
+from aerialret.tiles.grid import Bounds
 
 _PAD_CELLS = 3
 

@@ -1,0 +1,162 @@
+"""Evaluation: a tile set and a model go in, a report folder comes out.
+
+REPORT/
+  manifest.json     what was measured, hashes of the tile set, the model and the index
+  metrics.json      the figures: map@5, recall, by split, stratum and modality
+  queries.parquet   a row for each query, see `aerialret.evaluation.query_table`
+  report.html       everything to look at, in one file
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace as replaced
+from pathlib import Path
+from typing import Any
+
+from aerialret import atomic
+from aerialret.config import EvaluateConfig, as_plain
+from aerialret.errors import (
+    ConfigurationError,
+    NotAnArtefactError,
+    UnknownDateError,
+    WouldOverwriteError,
+)
+from aerialret.evaluation.comparisons import Dates, StagedProgress
+from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.report import render_report
+from aerialret.manifest import hash_files, new_manifest, read_manifest, write_manifest
+from aerialret.network.checkpoint import Model
+from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.parents import require_parents, require_tile_size
+from aerialret.tiles.tileset import TileSet
+
+METRICS_NAME = "metrics.json"
+QUERIES_NAME = "queries.parquet"
+HTML_NAME = "report.html"
+
+
+def evaluate(
+    tileset: TileSet,
+    model: Model,
+    out: Path,
+    *,
+    config: EvaluateConfig,
+    index: Index | None = None,
+    replace: bool = False,
+    progress: StagedProgress | None = None,
+) -> dict[str, Any]:
+    """Searches every tile of one date among those of another; the figures of `metrics.json`.
+
+    Args:
+        tileset: Holds the tiles of both dates.
+        model: Describes them.
+        out: The report folder.
+        config: Which dates.
+        index: Its vectors are the gallery; None describes the gallery anew.
+        replace: Whether a report of another request in `out` may be replaced.
+        progress: Told the stage, the tiles done and the tiles in all.
+
+    Raises:
+        UnknownDateError: The tile set or the index lacks a date.
+        ConfigurationError: Model, tile set and dates do not fit together.
+        StaleArtefactError: The index is of another model or tile set.
+        NothingToDoError: No query has its place in the gallery.
+        WouldOverwriteError: `out` exists and was not made by this request.
+    """
+    require_tile_size(model, tileset=tileset)
+    dates = _dates(config, tileset)
+    if index is not None:
+        _require_gallery(index, model=model, tileset=tileset, gallery=dates.gallery)
+    config = replaced(config, queries=dates.queries, gallery=dates.gallery)
+    parents = _parents(tileset, model, index)
+    configuration = {"evaluate": as_plain(config)}
+    known = _existing(out, parents, configuration, replace=replace)
+    if known is not None:
+        return known
+    evaluation = run_evaluation(
+        tileset, model, dates=dates, index=index, before_training=config.untrained,
+        progress=progress,
+    )  # fmt: skip
+    staging = atomic.staging_folder(out)
+    metrics = _write(staging, evaluation, parents, configuration)
+    atomic.publish_folder(staging, out)
+    return metrics
+
+
+def _write(
+    folder: Path,
+    evaluation: Evaluation,
+    parents: Mapping[str, str],
+    configuration: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Writes the report into the empty folder `folder`; the figures."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    metrics = evaluation.metrics()
+    text = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
+    (folder / METRICS_NAME).write_text(text, encoding="utf-8")
+    evaluation.table.to_parquet(folder / QUERIES_NAME, index=False)
+    html = render_report(evaluation, worst=configuration["evaluate"]["worst"], parents=parents)
+    (folder / HTML_NAME).write_text(html, encoding="utf-8")
+    files = [folder / name for name in (METRICS_NAME, QUERIES_NAME, HTML_NAME)]
+    manifest = new_manifest(
+        "report",
+        content_hash=hash_files(files, root=folder),
+        parents=parents,
+        configuration=configuration,
+        facts={"scope": metrics["scope"], "content": sorted(path.name for path in files)},
+    )
+    write_manifest(folder, manifest)
+    return metrics
+
+
+def _dates(config: EvaluateConfig, tileset: TileSet) -> Dates:
+    dates = Dates(
+        queries=tileset.require_date(config.queries or tileset.dates[-1]),
+        gallery=tileset.require_date(config.gallery or tileset.dates[0]),
+    )
+    if dates.queries == dates.gallery:
+        raise ConfigurationError(
+            f"queries and gallery are both of {dates.queries}, so that every tile would find "
+            f"itself; {tileset.folder} holds {', '.join(tileset.dates)}: name two of them, or add "
+            "one with 'aerialret ingest'"
+        )
+    return dates
+
+
+def _require_gallery(index: Index, *, model: Model, tileset: TileSet, gallery: str) -> None:
+    require_parents(index, model=model, tileset=tileset)
+    if gallery not in index.dates:
+        raise UnknownDateError(
+            f"the gallery is of {gallery}, but index {index.folder} holds "
+            f"{', '.join(index.dates)}; name one of these with '--gallery', or index {gallery}"
+        )
+
+
+def _parents(tileset: TileSet, model: Model, index: Index | None) -> dict[str, str]:
+    parents = {"tile_set": tileset.content_hash, "model": model.content_hash}
+    return parents if index is None else {**parents, "index": index.manifest.content_hash}
+
+
+def _existing(
+    out: Path, parents: Mapping[str, str], configuration: Mapping[str, Any], *, replace: bool
+) -> dict[str, Any] | None:
+    """The figures of the report in `out` where this request made it."""
+    if not out.exists():
+        return None
+    try:
+        manifest = read_manifest(out, kind="report")
+    except NotAnArtefactError as error:
+        raise WouldOverwriteError(
+            f"{out} exists and is no report ({error}); give another '--out'"
+        ) from error
+    if manifest.parents == parents and manifest.configuration == configuration:
+        metrics: dict[str, Any] = json.loads((out / METRICS_NAME).read_text())
+        return metrics
+    if not replace:
+        raise WouldOverwriteError(
+            f"{out} holds a report of another tile set, model, index or dates; "
+            "add '--replace' or give another '--out'"
+        )
+    return None

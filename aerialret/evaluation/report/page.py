@@ -1,0 +1,93 @@
+"""The page: an evaluation goes in, `report.html` comes out as text, without a single request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from aerialret.evaluation.evaluation import Evaluation
+from aerialret.evaluation.report import wording
+from aerialret.evaluation.report.curves import recall_chart, training_charts
+from aerialret.evaluation.report.misses import worst_misses
+from aerialret.evaluation.report.place_map import legend, place_map
+from aerialret.evaluation.report.provenance import configuration_text, provenance
+from aerialret.evaluation.scores import MAP_KEY
+from aerialret.evaluation.strata import LAND_COVER, MASK_CONTENT
+from aerialret.network.checkpoint import HISTORY_NAME
+
+TEMPLATE = "report.html.jinja"
+
+
+def render_report(evaluation: Evaluation, *, worst: int, parents: Mapping[str, str]) -> str:
+    """The report as HTML.
+
+    Args:
+        evaluation: What was measured.
+        worst: Worst queries to draw.
+        parents: Content hash of each artefact that was measured, by kind.
+    """
+    metrics = evaluation.metrics()
+    misses = worst_misses(evaluation, count=worst)
+    return _environment().get_template(TEMPLATE).render(
+        metrics=metrics,
+        map_key=MAP_KEY,
+        headline=wording.headline(metrics),
+        gain=wording.training_gain(metrics),
+        scope=wording.SCOPES[metrics["scope"]],
+        main=wording.comparison_label(evaluation.main),
+        modalities=_modality_rows(metrics),
+        splits=_rows(metrics["splits"], wording.SPLITS),
+        strata=[
+            row
+            for group in (LAND_COVER, MASK_CONTENT)
+            for row in _telling_rows(metrics["strata"], group)
+        ],
+        recall=recall_chart(evaluation),
+        training=training_charts(evaluation.model.folder / HISTORY_NAME),
+        place_map=place_map(evaluation.table),
+        legend=legend(evaluation.table),
+        tile_size_m=evaluation.tileset.grid.tile_size_m,
+        cards=misses.cards,
+        classes=misses.classes,
+        missed=metrics["queries"] - round(metrics["recall@1"] * metrics["queries"]),
+        provenance=provenance(evaluation, parents=parents),
+        configuration=configuration_text(evaluation),
+    )  # fmt: skip
+
+
+def _modality_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """A row for each comparison, with its map@5 before training."""
+    return [
+        {
+            "name": wording.comparison_label(name),
+            "scores": scores,
+            "before": metrics["untrained"].get(name, {}).get(MAP_KEY),
+            "main": name == metrics["modality"],
+        }
+        for name, scores in metrics["modalities"].items()
+    ]
+
+
+def _rows(scores: dict[str, Any], meanings: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "meaning": meanings.get(name, ""), "scores": values}
+        for name, values in scores.items()
+    ]
+
+
+def _telling_rows(scores: dict[str, Any], group: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Rows of one way to divide the queries; none where all of them are alike."""
+    present = {name: scores[name] for name in group if name in scores}
+    return _rows(present, group) if len(present) > 1 else []
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("aerialret.evaluation.report", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(figure=wording.figure, percent=wording.percent, rank=wording.rank)
+    return environment

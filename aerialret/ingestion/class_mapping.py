@@ -1,0 +1,151 @@
+"""Class mappings: in goes `bdtopo`, `osm` or a TOML file, out come rules from layers to classes.
+
+The comments of `mappings/bdtopo.toml` beside this module explain the format. A new agency is a
+new file, not code.
+"""
+
+import fnmatch
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+from aerialret.config.toml import parse_section
+from aerialret.errors import ConfigurationError, UnreadableInputError
+from aerialret.ingestion.class_rules import DropRule, LayerRule, class_code
+from aerialret.ingestion.line_width import WidthRule
+from aerialret.tiles.palette import CLASSES
+
+BUILT_IN = ("bdtopo", "osm")
+"""Mappings that come with the program."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassMapping:
+    """How the layers of one agency become classes.
+
+    Attributes:
+        title: What the mapping is for.
+        layers: Rules; the first whose name fits a layer counts.
+        fields: Names of a field in the deliveries, by its meaning.
+        drop: Features that are never drawn.
+        widths: How wide lines are drawn, by class name.
+        coverage: Layers whose polygons say where the vectors are complete.
+        editions: Layer names that betray an edition; two editions at once are refused.
+    """
+
+    title: str = ""
+    layers: tuple[LayerRule, ...] = ()
+    fields: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    drop: tuple[DropRule, ...] = ()
+    widths: Mapping[str, WidthRule] = field(default_factory=dict)
+    coverage: tuple[str, ...] = ()
+    editions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.widths:
+            class_code(name)
+
+    def rule_for(self, layer: str, *, fields: Iterable[str]) -> LayerRule | None:
+        """The rule of a layer that has `fields`, or None where it has no class.
+
+        A rule without a class of its own needs at least one field that its cases ask for.
+        """
+        names = list(fields)
+        for rule in self.layers:
+            if any(_is_named(layer, pattern) for pattern in rule.names):
+                asked = {meaning for case in rule.cases for meaning in case.where}
+                known = any(self.column(meaning, fields=names) for meaning in asked)
+                return rule if rule.land_class or known else None
+        return None
+
+    def is_coverage(self, layer: str) -> bool:
+        """Whether the polygons of `layer` say where the vectors are complete."""
+        return any(_is_named(layer, pattern) for pattern in self.coverage)
+
+    def width_of(self, code: int) -> WidthRule:
+        """How wide lines of a class are drawn."""
+        name = next(land_class.name for land_class in CLASSES if land_class.code == code)
+        return self.widths.get(name, WidthRule())
+
+    def column(self, meaning: str, *, fields: Iterable[str]) -> str | None:
+        """The field among `fields` that carries `meaning`, or None.
+
+        Args:
+            meaning: A key of the mapping's `fields`, or a field's own name.
+            fields: Names of a layer's fields, in any letter case, maybe cut to ten letters.
+        """
+        names = list(fields)
+        for wanted in self.fields.get(meaning, (meaning,)):
+            for name in names:
+                if name.casefold() == wanted.casefold():
+                    return name
+        for wanted in self.fields.get(meaning, (meaning,)):
+            for name in names:
+                if len(name) == 10 and wanted.casefold().startswith(name.casefold()):
+                    return name
+        return None
+
+    def editions_of(self, layers: Iterable[str]) -> dict[str, str]:
+        """The editions that `layers` betray, each with the first layer that does."""
+        found: dict[str, str] = {}
+        for layer in layers:
+            for edition, names in self.editions.items():
+                if any(_is_named(layer, name) for name in names):
+                    found.setdefault(edition, layer)
+        return found
+
+
+def read_mapping(name: str, *, base: Path = Path()) -> ClassMapping:
+    """The mapping called `name`: a built-in one or a TOML file.
+
+    Raises:
+        ConfigurationError: There is none of that name, or it is not legal.
+    """
+    return parse_mapping(mapping_text(name, base=base), origin=name)
+
+
+def mapping_text(name: str, *, base: Path = Path()) -> str:
+    """The TOML text of the mapping called `name`.
+
+    Raises:
+        ConfigurationError: There is none of that name.
+        UnreadableInputError: It is not text.
+    """
+    if name in BUILT_IN:
+        return (resources.files("aerialret.ingestion") / "mappings" / f"{name}.toml").read_text(
+            "utf-8"
+        )
+    path = base / Path(name).expanduser()
+    if not path.is_file():
+        raise ConfigurationError(
+            f"class mapping {name!r} is neither built in ({', '.join(BUILT_IN)}) nor a file; "
+            "give one of these or the path of a TOML file"
+        )
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableInputError(f"class mapping {path} cannot be read: {error}") from error
+
+
+def parse_mapping(text: str, *, origin: str) -> ClassMapping:
+    """The mapping that a TOML text describes.
+
+    Args:
+        text: The document.
+        origin: Where it came from, for messages.
+
+    Raises:
+        ConfigurationError: A key or value is not legal.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"class mapping {origin} is not valid TOML: {error}") from error
+    return parse_section(ClassMapping, content, origin=f"class mapping {origin}")
+
+
+def _is_named(layer: str, pattern: str) -> bool:
+    name = layer.rpartition(":")[2].casefold()  # WFS writes BDTOPO_V3:batiment
+    return fnmatch.fnmatchcase(name, pattern.casefold())

@@ -1,0 +1,226 @@
+"""Layers of vector files: a path goes in, what each layer is and its features come out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyarrow
+import pyarrow.parquet
+import pyogrio
+import pyproj
+import shapely
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
+from pyproj.exceptions import ProjError
+
+from aerialret.errors import MissingCrsError, UnreadableInputError
+from aerialret.ingestion.crs import horizontal, parse_crs
+from aerialret.ingestion.vector_integrity import check_flatgeobuf, check_shapefile
+from aerialret.tiles.grid import Bounds
+
+VECTOR_SUFFIXES = frozenset({".shp", ".gpkg", ".geojson", ".fgb", ".parquet", ".geoparquet"})
+"""Endings of the files that are taken from folders."""
+
+_PARQUET = frozenset({".parquet", ".geoparquet"})
+
+_FAILURES = (
+    DataLayerError, DataSourceError, FeatureError, FieldError, pyarrow.ArrowException, OSError,
+    ValueError,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VectorLayer:
+    """One layer of a vector file.
+
+    Attributes:
+        path: The file.
+        layer: The layer's name in it; empty for GeoParquet.
+        names: Names that a class rule may know it by.
+        label: How reports and messages call it.
+        fields: Names of its fields.
+        feature_count: How many features it has.
+        crs: Its coordinate system, if it says.
+        bounds: The rectangle around its features in its own CRS, if it says.
+    """
+
+    path: Path
+    layer: str
+    names: tuple[str, ...]
+    label: str
+    fields: tuple[str, ...]
+    feature_count: int
+    crs: pyproj.CRS | None
+    bounds: Bounds | None
+
+
+def layers_of(path: Path, *, label: str) -> list[VectorLayer]:
+    """The layers with geometry in the file at `path`, in its own order.
+
+    Args:
+        path: The file.
+        label: How reports and messages call it.
+
+    Raises:
+        UnreadableInputError: It cannot be decoded.
+    """
+    with _reading(path):
+        if path.suffix.lower() in _PARQUET:
+            return [_parquet_layer(path, label=label)]
+        check_shapefile(path)
+        found = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
+        layers = [_layer(path, name, alone=len(found) == 1, label=label) for name in found]
+        check_flatgeobuf(path, count=sum(layer.feature_count for layer in layers))
+        return layers
+
+
+def read_features(
+    layer: VectorLayer, *, columns: Sequence[str], given_crs: str, extent: tuple[Bounds, str] | None
+) -> gpd.GeoDataFrame:
+    """The features of a layer in its own CRS, without heights, with the fields `columns`.
+
+    Args:
+        layer: The layer.
+        columns: Names of the fields to read.
+        given_crs: The coordinate system of layers that have none.
+        extent: Only features that touch this rectangle, given in this CRS; None: all.
+
+    Raises:
+        MissingCrsError: The layer has no CRS, and none is given.
+        UnreadableInputError: It cannot be decoded.
+    """
+    crs = crs_of(layer, given=given_crs)
+    window = _bounds_in(extent[0], source=extent[1], target=crs) if extent else None
+    with _reading(layer.path):
+        if not layer.layer:
+            return _read_parquet(layer, columns=columns, crs=crs, window=window)
+        frame = _read(layer, columns=columns, window=window)
+        return frame.set_crs(crs, allow_override=True)
+
+
+def crs_of(layer: VectorLayer, *, given: str) -> pyproj.CRS:
+    """The layer's own CRS, or the one that is given for layers without.
+
+    Raises:
+        MissingCrsError: There is neither.
+    """
+    if layer.crs is not None:
+        return layer.crs
+    if given:
+        return parse_crs(given, option="--vector-crs")
+    raise MissingCrsError(
+        f"vector layer {layer.label} has no coordinate system, and none is given; say which one "
+        "it is in with --vector-crs, as in --vector-crs EPSG:2154"
+    )
+
+
+def bounds_in(layer: VectorLayer, *, crs: pyproj.CRS, given_crs: str) -> Bounds | None:
+    """The rectangle around the layer's features in `crs`, if the layer says.
+
+    Raises:
+        MissingCrsError: The layer has no CRS, and none is given.
+    """
+    if layer.bounds is None:
+        return None
+    return _bounds_in(layer.bounds, source=crs_of(layer, given=given_crs), target=crs)
+
+
+def _bounds_in(bounds: Bounds, *, source: Any, target: Any) -> Bounds | None:
+    transformer = pyproj.Transformer.from_crs(source, target, always_xy=True)
+    try:
+        left, bottom, right, top = transformer.transform_bounds(*bounds)
+    except ProjError:
+        return None
+    return (
+        Bounds(left, bottom, right, top) if np.isfinite([left, bottom, right, top]).all() else None
+    )
+
+
+def _layer(path: Path, name: str, *, alone: bool, label: str) -> VectorLayer:
+    info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
+    count = int(info["features"])
+    bounds = info["total_bounds"]
+    return VectorLayer(
+        path=path,
+        layer=name,
+        names=(name, path.stem) if alone else (name,),
+        label=label if alone else f"{label}:{name}",
+        fields=tuple(str(field) for field in info["fields"]),
+        feature_count=count,
+        crs=_crs(info["crs"]),
+        bounds=Bounds(*map(float, bounds)) if count and bounds is not None else None,
+    )
+
+
+def _parquet_layer(path: Path, *, label: str) -> VectorLayer:
+    file = pyarrow.parquet.ParquetFile(path)
+    geo = json.loads((file.schema_arrow.metadata or {}).get(b"geo", b"{}"))
+    if "columns" not in geo:
+        raise ValueError("it is Parquet, but not GeoParquet")
+    main = geo["columns"][geo["primary_column"]]
+    bbox = main.get("bbox")
+    return VectorLayer(
+        path=path,
+        layer="",
+        names=(path.stem,),
+        label=label,
+        fields=tuple(name for name in file.schema_arrow.names if name not in geo["columns"]),
+        feature_count=file.metadata.num_rows,
+        crs=_crs(main.get("crs", "OGC:CRS84")),
+        bounds=Bounds(*bbox) if bbox and len(bbox) == 4 and file.metadata.num_rows else None,
+    )
+
+
+def _crs(text: Any) -> pyproj.CRS | None:
+    if text is None:
+        return None
+    crs = horizontal(pyproj.CRS.from_user_input(text))
+    # A GeoPackage may write "undefined" as a made-up local system.
+    return None if "Engineering" in crs.type_name else crs
+
+
+def _read(layer: VectorLayer, *, columns: Sequence[str], window: Bounds | None) -> gpd.GeoDataFrame:
+    def read(encoding: str | None) -> gpd.GeoDataFrame:
+        return pyogrio.read_dataframe(
+            layer.path,
+            layer=layer.layer,
+            columns=list(columns),
+            bbox=tuple(window) if window else None,
+            force_2d=True,
+            on_invalid="ignore",
+            encoding=encoding,
+        )
+
+    try:
+        return read(None)
+    except UnicodeDecodeError:  # the file says UTF-8, but is of the years before it
+        return read("cp1252")
+
+
+def _read_parquet(
+    layer: VectorLayer, *, columns: Sequence[str], crs: pyproj.CRS, window: Bounds | None
+) -> gpd.GeoDataFrame:
+    geo = json.loads(pyarrow.parquet.read_schema(layer.path).metadata[b"geo"])
+    main = geo["primary_column"]
+    frame = gpd.read_parquet(layer.path, columns=[*columns, main]).set_crs(crs, allow_override=True)
+    frame = frame.rename_geometry("geometry") if main != "geometry" else frame
+    frame["geometry"] = shapely.force_2d(frame.geometry.to_numpy())
+    if window is None:
+        return frame
+    near = shapely.intersects(frame.geometry.to_numpy(), shapely.box(*window))
+    return frame[near].reset_index(drop=True)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except _FAILURES as error:
+        raise UnreadableInputError(
+            f"{path} cannot be read as vector layers; it may be truncated or damaged ({error}); "
+            "replace the file or leave it out"
+        ) from error

@@ -1,0 +1,1 @@
+"""The descriptor network: its layers, its weights, its folder, its descriptors."""

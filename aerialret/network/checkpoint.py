@@ -1,0 +1,137 @@
+"""The model artefact: a trained network goes in, a folder comes out, and back.
+
+MODEL/
+  manifest.json       configuration, split, scores, hashes of parents
+  model.safetensors   the network with the best validation map@5
+  split.parquet       place, col, row, split
+  history.csv         a row for each epoch
+  curves.svg          the plot of history.csv
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from aerialret.atomic import atomic_file
+from aerialret.config import ModelConfig
+from aerialret.config.toml import parse_section
+from aerialret.errors import AerialretError, NotAnArtefactError
+from aerialret.manifest import Manifest, read_manifest
+from aerialret.network.model import DescriptorNetwork
+from aerialret.network.weights import initial_network
+from aerialret.tiles.grid import Grid
+
+WEIGHTS_NAME = "model.safetensors"
+SIMILARITY_NAME = "similarity.safetensors"
+SPLIT_NAME = "split.parquet"
+HISTORY_NAME = "history.csv"
+CURVES_NAME = "curves.svg"
+
+MODEL_FILES = ("manifest.json", WEIGHTS_NAME, SPLIT_NAME)
+"""What a copy of a model needs in order to describe tiles."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A loaded model.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What made it.
+        config: Its architecture.
+        grid: The grid of the tile set it was trained on.
+        network: The network, in evaluation mode, on `device`.
+        device: Where it computes.
+        split: A row for each place of the training tile set: place, col, row, split; split is
+            train, val, test, or buffer for places left out between them.
+    """
+
+    folder: Path
+    manifest: Manifest
+    config: ModelConfig
+    grid: Grid
+    network: DescriptorNetwork
+    device: torch.device
+    split: pd.DataFrame
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the weights and the split."""
+        return self.manifest.content_hash
+
+
+def load_model(folder: Path, *, device: str = "auto") -> Model:
+    """The model in `folder`.
+
+    Raises:
+        NotAnArtefactError: The folder is no model, or a file of it is missing or broken.
+    """
+    manifest = read_manifest(folder, kind="model")
+    config = parse_section(ModelConfig, manifest.configuration["model"], origin=str(folder))
+    grid = Grid(**manifest.facts["grid"])
+    network = DescriptorNetwork(config, tile_px=grid.tile_px)
+    try:
+        network.load_state_dict(load_file(folder / WEIGHTS_NAME))
+        split = pd.read_parquet(folder / SPLIT_NAME)
+    except Exception as error:  # safetensors, torch and pyarrow raise errors that share no base
+        raise NotAnArtefactError(
+            f"{folder} is a damaged model ({error}); run 'aerialret train' again"
+        ) from error
+    return _placed(folder, manifest, config, grid, network, split, device)
+
+
+def untrained_model(model: Model) -> Model | None:
+    """The same network before training, or None where its initial weights cannot be had."""
+    seed = int(model.manifest.configuration["train"]["seed"])
+    try:
+        network = initial_network(model.config, tile_px=model.grid.tile_px, seed=seed)
+    except AerialretError:
+        return None
+    return _placed(
+        model.folder, model.manifest, model.config, model.grid, network, model.split,
+        str(model.device),
+    )  # fmt: skip
+
+
+def save_module(network: nn.Module, path: Path) -> None:
+    """Writes a module's tensors as safetensors in one step."""
+    tensors = {
+        name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
+    }
+    with atomic_file(path) as partial:
+        save_file(tensors, partial)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device that `name` means; auto is the GPU where there is one.
+
+    Raises:
+        AerialretError: A GPU was asked for, but torch sees none.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise AerialretError("device is 'cuda', but torch sees no GPU; use 'auto' or 'cpu'")
+    return torch.device(name)
+
+
+def _placed(
+    folder: Path,
+    manifest: Manifest,
+    config: ModelConfig,
+    grid: Grid,
+    network: DescriptorNetwork,
+    split: pd.DataFrame,
+    device: str,
+) -> Model:
+    place: Any = choose_device(device)
+    network = network.to(place, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    return Model(
+        folder=folder, manifest=manifest, config=config, grid=grid, network=network, device=place,
+        split=split,
+    )  # fmt: skip

@@ -1,0 +1,130 @@
+"""Answers as text: what a query found goes in, a table, JSON lines, GeoJSON or CSV comes out."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import shapely
+from pyproj import Transformer
+
+from aerialret.querying.query import PhotoAnswer
+from aerialret.retrieval.search import Hit
+from aerialret.tiles.grid import Bounds
+
+FORMATS = ("table", "json", "geojson", "csv")
+
+COLUMNS = (
+    "query", "rank", "tile", "date", "score", "modality", "crs", "left", "bottom", "right", "top",
+)  # fmt: skip
+"""Columns of CSV and of written layers; JSON has the last four as one list, `bounds`."""
+
+_DEGREE_DIGITS = 7  # 1 cm
+_SCORE_DIGITS = 6
+
+
+def format_answers(answers: Sequence[PhotoAnswer], *, output_format: str) -> str:
+    """The answers in one of `FORMATS`, ending with a newline where there are any."""
+    writers = {"table": as_table, "json": as_json, "geojson": as_geojson, "csv": as_csv}
+    return writers[output_format](answers)
+
+
+def as_table(answers: Sequence[PhotoAnswer]) -> str:
+    """Aligned text for people: a block for each photo with its notes and its answers."""
+    return "\n".join(_block(answer) for answer in answers)
+
+
+def as_json(answers: Sequence[PhotoAnswer]) -> str:
+    """One JSON object a line for each result."""
+    return "".join(
+        json.dumps(properties(answer, hit), ensure_ascii=False) + "\n"
+        for answer, hit in results(answers)
+    )
+
+
+def as_geojson(answers: Sequence[PhotoAnswer]) -> str:
+    """One FeatureCollection (RFC 7946): a feature for each result, its footprint in EPSG:4326."""
+    features = [
+        {
+            "type": "Feature",
+            "properties": properties(answer, hit),
+            "geometry": shapely.geometry.mapping(footprint(hit.bounds, crs=answer.crs)),
+        }
+        for answer, hit in results(answers)
+    ]
+    collection = {"type": "FeatureCollection", "features": features}
+    return json.dumps(collection, ensure_ascii=False) + "\n"
+
+
+def as_csv(answers: Sequence[PhotoAnswer]) -> str:
+    """A header and a line for each result."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(flat_properties(answer, hit) for answer, hit in results(answers))
+    return buffer.getvalue()
+
+
+def results(answers: Sequence[PhotoAnswer]) -> Iterator[tuple[PhotoAnswer, Hit]]:
+    """Every result with the answer it belongs to."""
+    for answer in answers:
+        for hit in answer.hits:
+            yield answer, hit
+
+
+def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
+    """A result as plain values; `bounds` is left, bottom, right, top in `crs`."""
+    return {
+        "query": answer.query,
+        "rank": hit.rank,
+        "tile": hit.place,
+        "date": hit.date,
+        "score": round(hit.score, _SCORE_DIGITS),
+        "modality": answer.modality,
+        "crs": answer.crs,
+        "bounds": list(hit.bounds),
+    }
+
+
+def flat_properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
+    """`properties` with a key for each bound, as in `COLUMNS`."""
+    values = properties(answer, hit)
+    bounds = values.pop("bounds")
+    return {**values, **dict(zip(COLUMNS[-4:], bounds, strict=True))}
+
+
+def footprint(bounds: Bounds, *, crs: str) -> shapely.Polygon:
+    """The rectangle as a polygon in longitude and latitude, counter-clockwise."""
+    corners = (
+        (bounds.left, bounds.bottom),
+        (bounds.right, bounds.bottom),
+        (bounds.right, bounds.top),
+        (bounds.left, bounds.top),
+    )
+    to_degrees = Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+    ring = [to_degrees.transform(x, y) for x, y in corners]
+    rounded = [(round(lon, _DEGREE_DIGITS), round(lat, _DEGREE_DIGITS)) for lon, lat in ring]
+    return shapely.geometry.polygon.orient(shapely.Polygon(rounded))
+
+
+def _block(answer: PhotoAnswer) -> str:
+    header = ("rank", "tile", "date", "score", "left", "bottom", "right", "top")
+    body = [
+        (str(hit.rank), hit.place, hit.date, f"{hit.score:.3f}", *(f"{v:.0f}" for v in hit.bounds))
+        for hit in answer.hits
+    ]
+    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    lines = [f"{answer.query} ({answer.modality}; bounds in {answer.crs})"]
+    lines += [f"  note: {note}" for note in answer.notes]
+    lines += [_line(cells, widths) for cells in (header, *body)]
+    return "\n".join(lines) + "\n"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    text = {1, 2}  # tile and date; the others are numbers
+    aligned = [
+        cell.ljust(width) if column in text else cell.rjust(width)
+        for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+    ]
+    return "  " + "  ".join(aligned).rstrip()

@@ -1,0 +1,183 @@
+"""Queries: photos and an index go in, the places they may show come out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from shapely.geometry.base import BaseGeometry
+
+from aerialret.config import SourceConfig
+from aerialret.errors import AerialretError, ConfigurationError, NothingToDoError
+from aerialret.network.descriptors import Modality, describe, modalities_of
+from aerialret.querying.photo import Photo, read_photo
+from aerialret.querying.pictures import has_mask
+from aerialret.retrieval.descriptor_chunks import Progress
+from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.search import Hit, search, select_tiles
+from aerialret.tiles.dates import DateInterval
+from aerialret.tiles.pixel_store import TileBatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhotoAnswer:
+    """What the index says about one photo.
+
+    Attributes:
+        query: The photo's path as it was given.
+        modality: What the photo was described by.
+        notes: What was assumed, cut off or left out, for the user to read.
+        hits: The answers, the best first.
+        photo: The photo as it was searched.
+        crs: CRS of the hits' bounds.
+    """
+
+    query: str
+    modality: Modality
+    notes: tuple[str, ...]
+    hits: tuple[Hit, ...]
+    photo: Photo
+    crs: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPhoto:
+    """A photo that could not be searched, and why."""
+
+    path: Path
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The answers in the order of the photos, and the photos that have none."""
+
+    answers: tuple[PhotoAnswer, ...]
+    rejected: tuple[RejectedPhoto, ...]
+
+
+def query(
+    photos: Sequence[Path],
+    *,
+    index: Index,
+    top: int,
+    dates: DateInterval | None = None,
+    area: BaseGeometry | None = None,
+    vectors: tuple[str, ...] = (),
+    classes: str = "bdtopo",
+    vector_crs: str = "",
+    photo_crs: str = "",
+    batch_size: int = 32,
+    progress: Progress | None = None,
+) -> QueryResult:
+    """Searches the index for the places that the photos show.
+
+    Args:
+        photos: Georeferenced rasters or plain pictures.
+        index: Where to search.
+        top: Answers for each photo.
+        dates: Only tiles whose date overlaps this interval can be found.
+        area: Only tiles that share area with this geometry (in the index's CRS) can be found.
+        vectors: Vector layers of the photos' date, as in `SourceConfig.vectors`.
+        classes: Class mapping of the vectors.
+        vector_crs: CRS of vector layers that carry none.
+        photo_crs: CRS of photos with a position but without a CRS.
+        batch_size: Photos described at once.
+        progress: Told the photos done and the photos in all.
+
+    Raises:
+        AerialretError: No photo can be used, or the request cannot be met for any of them.
+    """
+    select_tiles(index, dates=dates, area=area)
+    source = SourceConfig(
+        vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
+    )
+    answers: list[PhotoAnswer] = []
+    rejected: list[RejectedPhoto] = []
+    for start in range(0, len(photos), batch_size):
+        some = photos[start : start + batch_size]
+        read = _read(some, rejected, index=index, source=source)
+        answers += _answers(read, index=index, top=top, dates=dates, area=area)
+        if progress:
+            progress(start + len(some), len(photos))
+    _require_answers(answers, rejected)
+    return QueryResult(tuple(answers), tuple(rejected))
+
+
+def _read(
+    paths: Sequence[Path],
+    rejected: list[RejectedPhoto],
+    *,
+    index: Index,
+    source: SourceConfig,
+) -> list[Photo]:
+    photos = []
+    for path in paths:
+        try:
+            photo = read_photo(path, grid=index.grid, source=source)
+            photos.append(_fitting(photo, index))
+        except AerialretError as error:
+            rejected.append(RejectedPhoto(path, str(error)))
+    return photos
+
+
+def _fitting(photo: Photo, index: Index) -> Photo:
+    """`photo`, if the index's network can see something of it."""
+    if index.model.config.input == "mask" and not has_mask(photo.mask):
+        raise ConfigurationError(
+            f"photo {photo.path} has no mask, but the model of index {index.folder} sees masks "
+            "only; give '--vectors' that cover the photo, or an index of another model"
+        )
+    return photo
+
+
+def _answers(
+    photos: list[Photo],
+    *,
+    index: Index,
+    top: int,
+    dates: DateInterval | None,
+    area: BaseGeometry | None,
+) -> list[PhotoAnswer]:
+    if not photos:
+        return []
+    batch = TileBatch(
+        np.stack([photo.image for photo in photos]),
+        np.stack([photo.mask for photo in photos]),
+        np.stack([photo.valid for photo in photos]),
+    )
+    richest = modalities_of(index.model.config)[0]
+    descriptors = describe(index.model, batch, modality=richest, batch_size=len(photos))
+    results = search(index, descriptors, top=top, dates=dates, area=area)
+    return [_answer(photo, hits, index) for photo, hits in zip(photos, results, strict=True)]
+
+
+def _answer(photo: Photo, hits: list[Hit], index: Index) -> PhotoAnswer:
+    seen = modalities_of(index.model.config)[0]
+    modality: Modality = "image" if seen == "image+mask" and not has_mask(photo.mask) else seen
+    return PhotoAnswer(
+        query=str(photo.path),
+        modality=modality,
+        notes=(*photo.notes, *_modality_notes(photo, seen)),
+        hits=tuple(hits),
+        photo=photo,
+        crs=index.grid.crs,
+    )
+
+
+def _modality_notes(photo: Photo, seen: Modality) -> list[str]:
+    if seen == "image+mask" and not has_mask(photo.mask):
+        return ["searched by image alone: the mask channel is 'no coverage'"]
+    if seen == "image" and has_mask(photo.mask):
+        return ["the index's model sees images only: the vectors were not used"]
+    return []
+
+
+def _require_answers(answers: list[PhotoAnswer], rejected: list[RejectedPhoto]) -> None:
+    if answers or not rejected:
+        return
+    if len(rejected) == 1:
+        raise NothingToDoError(rejected[0].message)
+    raise NothingToDoError(
+        f"none of the {len(rejected)} photos can be used; the first: {rejected[0].message}"
+    )

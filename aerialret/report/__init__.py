@@ -1,5 +1,0 @@
-"""The report: an evaluation goes in, one self-contained HTML page comes out."""
-
-from aerialret.report.page import render_report
-
-__all__ = ["render_report"]

@@ -1,0 +1,1 @@
+"""From descriptors to ranked places: the index on disk, the search, its scores."""

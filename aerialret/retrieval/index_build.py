@@ -1,0 +1,222 @@
+"""Building an index: a tile set and a model go in, an index folder comes out; resumable.
+
+Finished chunks of descriptors wait in a hidden folder beside the index until it is whole.
+"""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from aerialret import atomic
+from aerialret.config import IndexConfig, as_plain
+from aerialret.config.toml import with_values
+from aerialret.errors import ConfigurationError, NotAnArtefactError, WouldOverwriteError
+from aerialret.manifest import Manifest, hash_files, new_manifest, read_manifest, write_manifest
+from aerialret.network.checkpoint import MODEL_FILES, Model
+from aerialret.network.descriptors import modalities_of
+from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import MODEL_FOLDER, TILES_NAME, VECTORS_NAME
+from aerialret.retrieval.parents import require_tile_size
+from aerialret.retrieval.vector_index import VectorIndex, build_vector_index, measure_recall
+from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.tileset import TileSet, grid_facts
+
+_TILE_COLUMNS = ["place", "col", "row", "date", "geometry"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexSummary:
+    """What building an index did.
+
+    Attributes:
+        folder: The index.
+        built: False where it was already there, made by the same request.
+        dates: The dates of its tiles.
+        tiles: Number of tiles.
+        dimensions: Length of its vectors.
+        modality: What its descriptors are made from.
+        recall: Share of exact neighbours that it returns, measured on its own vectors.
+    """
+
+    folder: Path
+    built: bool
+    dates: tuple[str, ...]
+    tiles: int
+    dimensions: int
+    modality: str
+    recall: float
+
+
+def build_index(
+    tileset: TileSet,
+    model: Model,
+    out: Path,
+    *,
+    config: IndexConfig,
+    recipe: Recipe,
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> IndexSummary:
+    """Describes the tiles of the dates in `config` and writes them as a searchable index.
+
+    Args:
+        tileset: Holds the tiles.
+        model: Describes them.
+        out: The index folder.
+        config: Which dates and modality.
+        recipe: Which FAISS index.
+        replace: Whether an index of another request in `out` may be replaced.
+        progress: Told the tiles done and the tiles in all.
+
+    Raises:
+        UnknownDateError: The tile set lacks a date.
+        ConfigurationError: Model, tile set and recipe do not fit together.
+        WouldOverwriteError: `out` exists and was not made by this request.
+    """
+    config = _resolved(config, tileset, model)
+    parents = {"tile_set": tileset.content_hash, "model": model.content_hash}
+    configuration = {"index": as_plain(config), "recipe": as_plain(recipe)}
+    staging = atomic.staging_folder(out)
+    existing = _existing(out, parents, configuration, replace=replace)
+    if existing:
+        shutil.rmtree(staging, ignore_errors=True)
+        return _summary(out, existing, built=False)
+    prepare_chunks(staging, request={"parents": parents, "configuration": configuration})
+    vectors = describe_in_chunks(
+        model, tileset, folder=staging, tiles_by_date={d: tileset.tiles(d) for d in config.dates},
+        modality=config.modalities, batch_size=config.batch_size, progress=progress,  # type: ignore[arg-type]
+    )  # fmt: skip
+    manifest = _write_index(
+        staging / "whole", tileset, model, vectors, parents, configuration,
+        recipe=recipe, tile_set_path=_relative_path(tileset.folder, out),
+    )  # fmt: skip
+    atomic.publish_folder(staging / "whole", out)
+    shutil.rmtree(staging)
+    return _summary(out, manifest, built=True)
+
+
+def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfig:
+    """`config` with its dates and its modality spelled out, checked against model and tile set."""
+    require_tile_size(model, tileset=tileset)
+    asked = config.dates or tuple(tileset.dates[:1])
+    dates = tuple(date for date in tileset.dates if date in map(tileset.require_date, asked))
+    legal = modalities_of(model.config)
+    modality = legal[0] if config.modalities == "auto" else config.modalities
+    if modality not in legal:
+        raise ConfigurationError(
+            f"index.modalities is {modality!r}, but model {model.folder} sees "
+            f"{' or '.join(legal)}; choose one of these or train another model"
+        )
+    bare = [date for date in dates if not tileset.has_masks(date)]
+    if modality == "mask" and bare:
+        raise ConfigurationError(
+            f"an index of masks was asked for, but tile set {tileset.folder} has no vectors of "
+            f"{', '.join(bare)}; ingest these dates again with '--vectors'"
+        )
+    return with_values(config, dates=dates, modalities=modality)
+
+
+def _existing(
+    out: Path,
+    parents: Mapping[str, str],
+    configuration: Mapping[str, Any],
+    *,
+    replace: bool,
+) -> Manifest | None:
+    """The manifest of the index in `out` where this request made it."""
+    if not out.exists():
+        return None
+    try:
+        manifest = read_manifest(out, kind="index")
+    except NotAnArtefactError as error:
+        raise WouldOverwriteError(
+            f"{out} exists and is no index ({error}); give another '--out'"
+        ) from error
+    same = manifest.parents == parents and manifest.configuration == configuration
+    if not same and not replace:
+        raise WouldOverwriteError(
+            f"{out} holds an index of another tile set, model, recipe or dates; "
+            "add '--replace' or give another '--out'"
+        )
+    return manifest if same else None
+
+
+def _write_index(
+    folder: Path,
+    tileset: TileSet,
+    model: Model,
+    vectors: Descriptors,
+    parents: Mapping[str, str],
+    configuration: Mapping[str, Any],
+    *,
+    recipe: Recipe,
+    tile_set_path: str,
+) -> Manifest:
+    shutil.rmtree(folder, ignore_errors=True)
+    (folder / MODEL_FOLDER).mkdir(parents=True)
+    index = build_vector_index(vectors, recipe=recipe)
+    recall = _checked_recall(index, vectors, recipe)
+    index.write(folder / VECTORS_NAME)
+    dates = list(configuration["index"]["dates"])
+    _tile_table(tileset, dates).to_parquet(folder / TILES_NAME, index=False)
+    for name in MODEL_FILES:
+        shutil.copyfile(model.folder / name, folder / MODEL_FOLDER / name)
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    manifest = new_manifest(
+        "index",
+        content_hash=hash_files(files, root=folder),
+        parents=parents,
+        configuration=configuration,
+        facts={
+            "dates": dates,
+            "tiles": len(vectors),
+            "dimensions": int(vectors.shape[1]),
+            "grid": grid_facts(tileset.grid),
+            "modality": configuration["index"]["modalities"],
+            "recall": recall,
+            "tile_set": tile_set_path,
+            "content": sorted(path.relative_to(folder).as_posix() for path in files),
+        },
+    )
+    write_manifest(folder, manifest)
+    return manifest
+
+
+def _checked_recall(index: VectorIndex, vectors: Descriptors, recipe: Recipe) -> float:
+    recall = measure_recall(index, vectors)
+    if recall < recipe.recall_floor:
+        raise ConfigurationError(
+            f"the recipe's factory {recipe.factory!r} returns {recall:.3f} of the exact "
+            f"neighbours, but its recall_floor is {recipe.recall_floor:g}; raise nprobe or "
+            "ef_search, lower the floor, or use 'Flat'"
+        )
+    return recall
+
+
+def _tile_table(tileset: TileSet, dates: list[str]) -> gpd.GeoDataFrame:
+    tables = [tileset.rows(date)[_TILE_COLUMNS] for date in dates]
+    return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=tables[0].crs)
+
+
+def _relative_path(target: Path, folder: Path) -> str:
+    return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()
+
+
+def _summary(folder: Path, manifest: Manifest, *, built: bool) -> IndexSummary:
+    facts = manifest.facts
+    return IndexSummary(
+        folder=folder,
+        built=built,
+        dates=tuple(facts["dates"]),
+        tiles=facts["tiles"],
+        dimensions=facts["dimensions"],
+        modality=facts["modality"],
+        recall=facts["recall"],
+    )

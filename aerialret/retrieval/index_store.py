@@ -1,0 +1,112 @@
+"""The index artefact: a folder goes in; its model, tiles and searchable vectors come out.
+
+INDEX/
+  manifest.json    recipe, dates, grid, hashes of the tile set and the model
+  vectors.faiss    the descriptors (FAISS)
+  tiles.parquet    GeoParquet; row i is the tile of vector i: place, col, row, date, geometry
+  model/           a copy of the model, so that an index works alone
+"""
+
+from functools import cached_property
+from pathlib import Path
+
+import geopandas as gpd
+
+from aerialret.config.toml import parse_section
+from aerialret.errors import NotAnArtefactError, StaleArtefactError
+from aerialret.manifest import Manifest, read_manifest
+from aerialret.network.checkpoint import Model, load_model
+from aerialret.network.descriptors import Modality
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.vector_index import read_vector_index
+from aerialret.tiles.grid import Grid
+from aerialret.tiles.tileset import TileSet
+
+VECTORS_NAME = "vectors.faiss"
+TILES_NAME = "tiles.parquet"
+MODEL_FOLDER = "model"
+
+
+class Index:
+    """Described tiles that can be searched, read only.
+
+    Attributes:
+        folder: Where it lies.
+        manifest: What made it.
+        grid: The grid of its places.
+        tiles: A row for each vector: place, col, row, date, geometry.
+        vectors: The descriptors, in the order of `tiles`.
+        device: Where photos are described: auto, cpu or cuda.
+    """
+
+    def __init__(self, folder: Path, *, device: str = "auto") -> None:
+        self.folder = folder
+        self.device = device
+        self.manifest: Manifest = read_manifest(folder, kind="index")
+        self.grid = Grid(**self.manifest.facts["grid"])
+        recipe = parse_section(Recipe, self.manifest.configuration["recipe"], origin=str(folder))
+        self.vectors = read_vector_index(folder / VECTORS_NAME, recipe=recipe, device=device)
+        self.tiles = _read_tiles(folder / TILES_NAME)
+        if len(self.tiles) != len(self.vectors):
+            raise NotAnArtefactError(
+                f"{folder} is damaged: {len(self.vectors)} vectors, but {len(self.tiles)} tiles; "
+                "run 'aerialret index' again"
+            )
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    @property
+    def dates(self) -> list[str]:
+        """The dates of its tiles, oldest first."""
+        return list(self.manifest.facts["dates"])
+
+    @property
+    def modality(self) -> Modality:
+        """What its descriptors are made from."""
+        modality: Modality = self.manifest.facts["modality"]
+        return modality
+
+    @cached_property
+    def model(self) -> Model:
+        """The model that made the descriptors.
+
+        Raises:
+            StaleArtefactError: The copy inside the index is of another model.
+        """
+        folder = self.folder / MODEL_FOLDER
+        found = read_manifest(folder, kind="model").content_hash
+        wanted = self.manifest.parents["model"]
+        if found != wanted:
+            raise StaleArtefactError(
+                f"{folder} is model {found[:12]}, but the index was built with {wanted[:12]}; "
+                "run 'aerialret index' again"
+            )
+        return load_model(folder, device=self.device)
+
+    @cached_property
+    def tileset(self) -> TileSet | None:
+        """The tile set it was built from, for its pictures; None where it is no longer there."""
+        try:
+            tileset = TileSet((self.folder / self.manifest.facts["tile_set"]).resolve())
+        except (NotAnArtefactError, OSError):
+            return None
+        return tileset if tileset.grid == self.grid else None
+
+
+def load_index(folder: Path, *, device: str = "auto") -> Index:
+    """The index in `folder`.
+
+    Raises:
+        NotAnArtefactError: The folder is no index, or a file of it is missing or broken.
+    """
+    return Index(folder, device=device)
+
+
+def _read_tiles(path: Path) -> gpd.GeoDataFrame:
+    try:
+        return gpd.read_parquet(path)
+    except Exception as error:  # pyarrow and geopandas raise errors that share no base
+        raise NotAnArtefactError(
+            f"{path} cannot be read ({error}); run 'aerialret index' again"
+        ) from error

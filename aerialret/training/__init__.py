@@ -1,0 +1,1 @@
+"""From a tile set to a model: splits, pairs, augmentation, loss, epochs."""

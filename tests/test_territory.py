@@ -22,7 +22,7 @@ from aerialret.territory.parcels import divide
 from aerialret.territory.raster import Layer
 from aerialret.territory.world import World
 
-SMALL = TerritoryConfig(cols=5, rows=4, seed=3)
+SMALL = TerritoryConfig(cols=7, rows=4, seed=3)
 ACROSS_SHEETS = TerritoryConfig(cols=9, rows=2, gsd_m=4.0, seed=1)
 
 
@@ -67,7 +67,7 @@ def test_the_same_request_gives_the_same_bytes(delivery: Delivery, tmp_path: Pat
 def test_another_seed_changes_every_orthophoto_and_the_layers(
     delivery: Delivery, tmp_path: Path
 ) -> None:
-    other = make_territory(tmp_path / "other", TerritoryConfig(cols=5, rows=4, seed=4))
+    other = make_territory(tmp_path / "other", TerritoryConfig(cols=7, rows=4, seed=4))
     ours, theirs = digests(root_of(delivery)), digests(root_of(other))
     rasters = [name for name in ours if name.startswith("orthophotos")]
     assert rasters
@@ -106,7 +106,7 @@ def test_another_territory_or_other_files_are_never_overwritten(
     delivery: Delivery, tmp_path: Path
 ) -> None:
     with pytest.raises(WouldOverwriteError, match="another territory is there"):
-        make_territory(root_of(delivery), TerritoryConfig(cols=5, rows=4, seed=9))
+        make_territory(root_of(delivery), TerritoryConfig(cols=7, rows=4, seed=9))
     (tmp_path / "letter.txt").write_text("mine")
     with pytest.raises(WouldOverwriteError, match="something else than a territory"):
         make_territory(tmp_path, SMALL)
@@ -117,6 +117,7 @@ def test_another_territory_or_other_files_are_never_overwritten(
 def test_sheets_on_disk_cover_the_territory_once(delivery: Delivery, date: str) -> None:
     left, bottom, right, top = SMALL.bounds
     count = np.zeros((round((top - bottom) / 2), round((right - left) / 2)), int)
+    assert len(list(delivery.ortho[date].iterdir())) == 2
     for path in delivery.ortho[date].iterdir():
         with rasterio.open(path) as sheet:
             assert sheet.crs.to_epsg() == 2154

@@ -55,8 +55,9 @@ def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> N
     )
     photo = _photo(folder, delivery, report, TileSet(paths["tileset"]).grid)
     sheet = folder / "query.png"
-    _announce(f"query {photo.name} --sheet {sheet.name}")
-    searching.answer([photo], paths["index"], sheet=sheet)
+    vectors = pipeline.sources[SECOND].vectors
+    _announce(f"query {photo} --vectors {vectors[0]} --sheet {sheet}")
+    searching.answer([photo], paths["index"], vectors=vectors, sheet=sheet)
     _tell_outcome(metrics, report, sheet)
 
 
@@ -116,6 +117,6 @@ def _tell_outcome(metrics: Mapping[str, Any], report: Path, sheet: Path) -> None
     for modality, scores in metrics["modalities"].items():
         before = untrained.get(modality, {}).get("map@5")
         was = f"   untrained {before:.3f}" if before is not None else ""
-        tell(f"  {modality:<24}{scores['map@5']:.3f}{was}")
+        tell(f"  {modality:<26}{scores['map@5']:.3f}{was}")
     tell(f"\nthe report:  {(report / 'report.html').resolve().as_uri()}")
     tell(f"the answer:  {sheet.resolve().as_uri()}")

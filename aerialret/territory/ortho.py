@@ -15,6 +15,7 @@ from rasterio.transform import from_origin
 from aerialret.atomic import atomic_file
 from aerialret.territory.config import CRS, EARLY, TerritoryConfig
 from aerialret.territory.noise import PixelWindow, stream
+from aerialret.territory.raster import GDAL_LOCK
 from aerialret.territory.render import render
 from aerialret.territory.scene import Scene
 
@@ -132,7 +133,7 @@ def _write(path: Path, pixels: NDArray[np.uint8], window: PixelWindow, *, date: 
         "crs": CRS,
         "transform": from_origin(window.left_m, window.top_m, window.gsd_m, window.gsd_m),
     }
-    with atomic_file(path) as partial:
+    with GDAL_LOCK, atomic_file(path) as partial:
         with rasterio.open(partial, "w", **profile) as sheet:
             sheet.write(pixels)
         partial.with_name(partial.name + ".aux.xml").unlink(missing_ok=True)

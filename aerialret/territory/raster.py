@@ -1,7 +1,9 @@
 """Layers on pixels: in go geometries and a window, out come coverage and values by pixel."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import rasterio.features
@@ -12,6 +14,10 @@ from numpy.typing import NDArray
 from aerialret.territory.noise import PixelWindow
 
 Plane = NDArray[np.float32]
+
+GDAL_LOCK = threading.Lock()
+"""Held while GDAL works: with two threads inside, rasterio now and then reads a dataset as not
+georeferenced (a stray NotGeoreferencedWarning in one of a thousand calls, rasterio 1.4.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +40,14 @@ class Layer:
         shape = (window.height * supersampling, window.width * supersampling)
         if not len(chosen):
             return np.zeros((window.height, window.width), np.float32)
-        drawn = rasterio.features.rasterize(
+        drawn = _rasterized(
             chosen, out_shape=shape, transform=_transform(window, supersampling), dtype=np.uint8
         )
         if supersampling == 1:
             return np.asarray(drawn, np.float32)
-        rows = sum(drawn[k::supersampling].astype(np.uint16) for k in range(supersampling))
-        total = sum(rows[:, k::supersampling] for k in range(supersampling))
+        total = np.zeros((window.height, window.width), np.uint16)
+        for place in np.ndindex(supersampling, supersampling):
+            total += drawn[place[0] :: supersampling, place[1] :: supersampling]
         return np.asarray(total, np.float32) / np.float32(supersampling**2)
 
     def positions(self, window: PixelWindow, *, all_touched: bool = False) -> NDArray[np.int32]:
@@ -50,7 +57,7 @@ class Layer:
         if not len(chosen):
             return np.full(shape, -1, np.int32)
         pairs = zip(self.geometry[chosen], chosen.tolist(), strict=True)
-        drawn: NDArray[np.int32] = rasterio.features.rasterize(
+        drawn: NDArray[np.int32] = _rasterized(
             pairs,
             out_shape=shape,
             transform=_transform(window, 1),
@@ -117,3 +124,8 @@ def _blur_axis(plane: Plane, axis: int, share: np.float32) -> Plane:
 def _transform(window: PixelWindow, supersampling: int) -> rasterio.transform.Affine:
     side = window.gsd_m / supersampling
     return rasterio.transform.from_origin(window.left_m, window.top_m, side, side)
+
+
+def _rasterized(shapes: Iterable[Any], **options: Any) -> NDArray[Any]:
+    with GDAL_LOCK:
+        return np.asarray(rasterio.features.rasterize(shapes, **options))

@@ -84,7 +84,7 @@ def ways_and_margins(
     street = built & (cuts["area_m2"] < 400_000)
     dry = shapely.difference(cuts.geometry, shapely.buffer(wet, 6))
     lines = Features(dry, cuts.columns)
-    kinds = rng.choice(["path", "track", "gravel", "lane"], len(cuts), p=[0.56, 0.21, 0.14, 0.09])
+    kinds = rng.choice(["path", "track", "gravel", "lane"], len(cuts), p=[0.50, 0.24, 0.16, 0.10])
     tables = [roads.road_table([], kind="street", width_m=5, lanes=2)]
     for kind, width, chosen in (
         ("street", (4.5, 6.5), street),

@@ -7,7 +7,7 @@ import shapely
 
 from aerialret.territory import roads, waterways
 from aerialret.territory.config import EARLY, TerritoryConfig
-from aerialret.territory.features import Features, concatenate
+from aerialret.territory.features import Features, concatenate, touching
 from aerialret.territory.parcels import Division, blocks_between, divide
 from aerialret.territory.settlements import Settlements, make_settlements
 from aerialret.territory.world import rail_surfaces, road_surfaces
@@ -82,7 +82,10 @@ def ways_and_margins(
         chance < np.where(wooded, 0.62, 0.80)
     )
     street = built & (cuts["area_m2"] < 400_000)
-    dry = shapely.difference(cuts.geometry, shapely.buffer(wet, 6))
+    shore = shapely.buffer(wet, 6)
+    dry = cuts.geometry.copy()
+    at_shore = touching(dry, shapely.get_parts(shore))
+    dry[at_shore] = shapely.difference(dry[at_shore], shore)
     lines = Features(dry, cuts.columns)
     kinds = rng.choice(["path", "track", "gravel", "lane"], len(cuts), p=[0.50, 0.24, 0.16, 0.10])
     tables = [roads.road_table([], kind="street", width_m=5, lanes=2)]

@@ -296,6 +296,13 @@ def test_coverage_is_the_covered_share_of_a_pixel() -> None:
     assert (Layer(np.empty(0, object)).positions(window) == -1).all()
 
 
+def test_a_single_tile_without_any_road_is_a_territory_too(tmp_path: Path) -> None:
+    config = TerritoryConfig(cols=1, rows=1, seed=1)
+    delivery = make_territory(tmp_path / "tile", config)
+    assert all(len(list(delivery.ortho[date].iterdir())) == 1 for date in DATES)
+    assert "COMMUNE" in shapefiles(delivery)
+
+
 def test_tables_without_rows_can_be_joined() -> None:
     empty = table([], kind=np.empty(0, "U4"))
     assert len(concatenate([empty, empty])) == 0

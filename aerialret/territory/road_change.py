@@ -42,8 +42,8 @@ def _widened(config: TerritoryConfig, roads: Features, rng: np.random.Generator)
     )
     kind, width, lanes = roads["kind"].copy(), roads["width_m"].copy(), roads["lanes"].copy()
     large = config.area_km2 >= LARGE_KM2
-    for place in range(1 + int(config.area_km2 // 120)):
-        chosen = order[min(2 * place, len(order) - 1)]
+    count = 1 + int(config.area_km2 // 120)
+    for chosen in order[: 2 * count : 2]:
         kind[chosen] = "dual" if large else kind[chosen]
         width[chosen] = 14.0 if large else width[chosen] + 2.5
         lanes[chosen] = 4 if large else 2

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from aerialret import __version__, atomic
-from aerialret.errors import ArtefactVersionError, NotAnArtefactError
+from aerialret.errors import ArtefactVersionError, NotAnArtefactError, WouldOverwriteError
 
 MANIFEST_NAME = "manifest.json"
 
@@ -112,6 +112,44 @@ def read_manifest(folder: Path, *, kind: Kind | None = None) -> Manifest:
             f"({__version__}) reads formats up to {newest}; upgrade aerialret"
         )
     return manifest
+
+
+def already_made(
+    folder: Path,
+    *,
+    kind: Kind,
+    is_ours: Callable[[Manifest], bool],
+    made_of: str,
+    replace: bool,
+) -> Manifest | None:
+    """The manifest of what `folder` holds if this request made it; None where it must be made.
+
+    Args:
+        folder: Where the request wants its artefact.
+        kind: Which artefact.
+        is_ours: Whether a manifest is that of this request.
+        made_of: What requests differ in, for the message.
+        replace: Whether an artefact of another request may be replaced.
+
+    Raises:
+        WouldOverwriteError: It holds something else.
+    """
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return None
+    name = kind.replace("_", " ")
+    try:
+        manifest = read_manifest(folder, kind=kind)
+    except NotAnArtefactError as error:
+        raise WouldOverwriteError(
+            f"{folder} exists and is no {name} ({error}); give another '--out'"
+        ) from error
+    if is_ours(manifest):
+        return manifest
+    if not replace:
+        raise WouldOverwriteError(
+            f"{folder} holds a {name} of another {made_of}; add '--replace' or give another '--out'"
+        )
+    return None
 
 
 def hash_file(path: Path) -> str:

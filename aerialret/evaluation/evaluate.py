@@ -18,14 +18,12 @@ from aerialret import atomic
 from aerialret.config import EvaluateConfig, as_plain
 from aerialret.errors import (
     ConfigurationError,
-    NotAnArtefactError,
     UnknownDateError,
-    WouldOverwriteError,
 )
 from aerialret.evaluation.comparisons import Dates, StagedProgress
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.report import render_report
-from aerialret.manifest import hash_files, new_manifest, read_manifest, write_manifest
+from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.parents import require_parents, require_tile_size
@@ -71,9 +69,16 @@ def evaluate(
     config = replaced(config, queries=dates.queries, gallery=dates.gallery)
     parents = _parents(tileset, model, index)
     configuration = {"evaluate": as_plain(config)}
-    known = _existing(out, parents, configuration, replace=replace)
-    if known is not None:
-        return known
+    known = already_made(
+        out,
+        kind="report",
+        is_ours=lambda found: (found.parents, found.configuration) == (parents, configuration),
+        made_of="tile set, model, index or dates",
+        replace=replace,
+    )
+    if known:
+        metrics: dict[str, Any] = json.loads((out / METRICS_NAME).read_text())
+        return metrics
     evaluation = run_evaluation(
         tileset, model, dates=dates, index=index, before_training=config.untrained,
         progress=progress,
@@ -137,26 +142,3 @@ def _require_gallery(index: Index, *, model: Model, tileset: TileSet, gallery: s
 def _parents(tileset: TileSet, model: Model, index: Index | None) -> dict[str, str]:
     parents = {"tile_set": tileset.content_hash, "model": model.content_hash}
     return parents if index is None else {**parents, "index": index.manifest.content_hash}
-
-
-def _existing(
-    out: Path, parents: Mapping[str, str], configuration: Mapping[str, Any], *, replace: bool
-) -> dict[str, Any] | None:
-    """The figures of the report in `out` where this request made it."""
-    if not out.exists():
-        return None
-    try:
-        manifest = read_manifest(out, kind="report")
-    except NotAnArtefactError as error:
-        raise WouldOverwriteError(
-            f"{out} exists and is no report ({error}); give another '--out'"
-        ) from error
-    if manifest.parents == parents and manifest.configuration == configuration:
-        metrics: dict[str, Any] = json.loads((out / METRICS_NAME).read_text())
-        return metrics
-    if not replace:
-        raise WouldOverwriteError(
-            f"{out} holds a report of another tile set, model, index or dates; "
-            "add '--replace' or give another '--out'"
-        )
-    return None

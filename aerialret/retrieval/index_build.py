@@ -16,8 +16,8 @@ import pandas as pd
 from aerialret import atomic
 from aerialret.config import IndexConfig, as_plain
 from aerialret.config.toml import with_values
-from aerialret.errors import ConfigurationError, NotAnArtefactError, WouldOverwriteError
-from aerialret.manifest import Manifest, hash_files, new_manifest, read_manifest, write_manifest
+from aerialret.errors import ConfigurationError
+from aerialret.manifest import Manifest, already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
 from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
@@ -84,7 +84,13 @@ def build_index(
     parents = {"tile_set": tileset.content_hash, "model": model.content_hash}
     configuration = {"index": as_plain(config), "recipe": as_plain(recipe)}
     staging = atomic.staging_folder(out)
-    existing = _existing(out, parents, configuration, replace=replace)
+    existing = already_made(
+        out,
+        kind="index",
+        is_ours=lambda found: (found.parents, found.configuration) == (parents, configuration),
+        made_of="tile set, model, recipe or dates",
+        replace=replace,
+    )
     if existing:
         shutil.rmtree(staging, ignore_errors=True)
         return _summary(out, existing, built=False)
@@ -121,31 +127,6 @@ def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfi
             f"{', '.join(bare)}; ingest these dates again with '--vectors'"
         )
     return with_values(config, dates=dates, modalities=modality)
-
-
-def _existing(
-    out: Path,
-    parents: Mapping[str, str],
-    configuration: Mapping[str, Any],
-    *,
-    replace: bool,
-) -> Manifest | None:
-    """The manifest of the index in `out` where this request made it."""
-    if not out.exists():
-        return None
-    try:
-        manifest = read_manifest(out, kind="index")
-    except NotAnArtefactError as error:
-        raise WouldOverwriteError(
-            f"{out} exists and is no index ({error}); give another '--out'"
-        ) from error
-    same = manifest.parents == parents and manifest.configuration == configuration
-    if not same and not replace:
-        raise WouldOverwriteError(
-            f"{out} holds an index of another tile set, model, recipe or dates; "
-            "add '--replace' or give another '--out'"
-        )
-    return manifest if same else None
 
 
 def _write_index(

@@ -15,20 +15,9 @@ import pandas as pd
 import torch
 
 from aerialret import atomic
-from aerialret.config import Pipeline, as_plain
-from aerialret.errors import (
-    ConfigurationError,
-    NotAnArtefactError,
-    NothingToDoError,
-    WouldOverwriteError,
-)
-from aerialret.manifest import (
-    hash_files,
-    hash_value,
-    new_manifest,
-    read_manifest,
-    write_manifest,
-)
+from aerialret.config import Pipeline
+from aerialret.errors import ConfigurationError, NothingToDoError
+from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import (
     CURVES_NAME,
     HISTORY_NAME,
@@ -43,6 +32,7 @@ from aerialret.retrieval.metrics import map_at
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet, grid_facts
 from aerialret.training.history import History, draw_curves
+from aerialret.training.request import TrainingRequest
 from aerialret.training.siamese import SiameseTraining
 from aerialret.training.splits import places_in, split_places
 from aerialret.training.training_data import PlacePixels, load_places
@@ -106,16 +96,22 @@ def train(
         WouldOverwriteError: `out` holds another model or another unfinished training.
         NothingToDoError: Fewer than two places can be trained on.
     """
-    request = _request(tileset, pipeline)
-    finished = _finished(out, request, replace=replace)
+    request = TrainingRequest.of(tileset, pipeline)
+    finished = already_made(
+        out,
+        kind="model",
+        is_ours=request.made,
+        made_of="tile set or configuration",
+        replace=replace,
+    )
     if finished:
-        return finished
-    staging = _claim_staging(out, request, resume=resume, replace=replace)
+        return TrainingReport(folder=out, up_to_date=True, **finished.facts["training"])
+    staging = request.claim(atomic.staging_folder(out), resume=resume, replace=replace)
     dates = training_dates(tileset, pipeline.train.dates)
     split = _split(tileset, dates, pipeline, base)
     run = _Run(staging, pipeline, tileset, dates, split, progress)
     report = run.to_the_end(out, on_epoch)
-    _publish(staging, out, run, request, tileset, pipeline)
+    _publish(staging, out, run, request, tileset)
     return report
 
 
@@ -248,76 +244,25 @@ def _split(
     return split_places(tiles, config=pipeline.split, grid=tileset.grid, base=base)
 
 
-def _request(tileset: TileSet, pipeline: Pipeline) -> dict[str, Any]:
-    """What the model depends on."""
-    return {
-        "tile_set": tileset.content_hash,
-        "model": as_plain(pipeline.model),
-        "train": as_plain(pipeline.train),
-        "split": as_plain(pipeline.split),
-    }
-
-
-def _finished(out: Path, request: dict[str, Any], *, replace: bool) -> TrainingReport | None:
-    """The report of the model that is already in `out`, if this request made it."""
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return None
-    try:
-        manifest = read_manifest(out, kind="model")
-    except NotAnArtefactError as error:
-        raise WouldOverwriteError(
-            f"{out} exists and is no model ({error}); name another folder with --out"
-        ) from None
-    if manifest.facts.get("request") == hash_value(request):
-        training = manifest.facts["training"]
-        return TrainingReport(folder=out, up_to_date=True, **training)
-    if replace:
-        return None
-    raise WouldOverwriteError(
-        f"{out} holds a model of another tile set or configuration; name another folder with "
-        "--out, or pass --replace"
-    )
-
-
-def _claim_staging(out: Path, request: dict[str, Any], *, resume: bool, replace: bool) -> Path:
-    """The staging folder: an unfinished training of this request, or an empty one."""
-    staging = atomic.staging_folder(out)
-    mark = staging / "request"
-    wanted, lasting = hash_value(request), hash_value(_without_epochs(request))
-    if mark.exists():
-        found, found_lasting = mark.read_text().split()
-        if found != wanted and not (resume and found_lasting == lasting):
-            if not replace:
-                raise WouldOverwriteError(
-                    f"{staging} holds an unfinished training of another tile set or "
-                    "configuration; run its own command again, or pass --replace to drop it"
-                )
-            shutil.rmtree(staging)
-    staging.mkdir(parents=True, exist_ok=True)
-    atomic.write_text(mark, f"{wanted} {lasting}\n")
-    return staging
-
-
-def _without_epochs(request: dict[str, Any]) -> dict[str, Any]:
-    return {**request, "train": {**request["train"], "epochs": None}}
-
-
 def _publish(
     staging: Path,
     out: Path,
     run: _Run,
-    request: dict[str, Any],
+    request: TrainingRequest,
     tileset: TileSet,
-    pipeline: Pipeline,
 ) -> None:
-    """Turns the staging folder into the model."""
-    shutil.copyfile(staging / BEST_NAME, staging / WEIGHTS_NAME)
-    run.split.to_parquet(staging / SPLIT_NAME, index=False)
-    run.history.write(staging / HISTORY_NAME)
-    draw_curves(run.history, staging / CURVES_NAME)
+    """Writes the model beside the training's state, then gives it its name."""
+    whole = staging / "whole"
+    shutil.rmtree(whole, ignore_errors=True)
+    whole.mkdir()
+    shutil.copyfile(staging / BEST_NAME, whole / WEIGHTS_NAME)
+    shutil.copyfile(staging / SIMILARITY_NAME, whole / SIMILARITY_NAME)
+    run.split.to_parquet(whole / SPLIT_NAME, index=False)
+    run.history.write(whole / HISTORY_NAME)
+    draw_curves(run.history, whole / CURVES_NAME)
     best = run.history.best()
     facts = {
-        "request": hash_value(request),
+        "request": request.fingerprint,
         "grid": grid_facts(tileset.grid),
         "dates": {"query": run.dates[0], "gallery": run.dates[1]},
         "places": _counts(run.split),
@@ -327,19 +272,18 @@ def _publish(
             "train_places": len(run.train), "val_places": len(run.val),
         },
     }  # fmt: skip
-    meaning = [staging / name for name in (WEIGHTS_NAME, SIMILARITY_NAME, SPLIT_NAME)]
+    meaning = [whole / name for name in (WEIGHTS_NAME, SIMILARITY_NAME, SPLIT_NAME)]
     facts["content"] = sorted(path.name for path in meaning)
     manifest = new_manifest(
         "model",
-        content_hash=hash_files(meaning, root=staging),
+        content_hash=hash_files(meaning, root=whole),
         parents={"tile_set": tileset.content_hash},
-        configuration={key: request[key] for key in ("model", "train", "split")},
+        configuration=request.configuration,
         facts=facts,
     )
-    write_manifest(staging, manifest)
-    for leftover in (STATE_NAME, BEST_NAME, "request"):
-        (staging / leftover).unlink(missing_ok=True)
-    atomic.publish_folder(staging, out)
+    write_manifest(whole, manifest)
+    atomic.publish_folder(whole, out)
+    shutil.rmtree(staging)
 
 
 def _counts(split: pd.DataFrame) -> dict[str, int]:

@@ -87,23 +87,26 @@ def read_manifest(folder: Path, *, kind: Kind | None = None) -> Manifest:
     wanted = kind.replace("_", " ") if kind else "aerialret artefact"
     hint = f"; make one with '{COMMANDS[kind]}'" if kind else ""
     if not folder.exists():
-        raise NotAnArtefactError(f"{folder} does not exist, but a {wanted} was expected{hint}")
+        raise NotAnArtefactError(
+            f"{folder} does not exist, but {_article(wanted)} was expected{hint}"
+        )
     if not folder.is_dir():
-        raise NotAnArtefactError(f"{folder} is a file, but a {wanted} is a folder{hint}")
+        raise NotAnArtefactError(f"{folder} is a file, but {_article(wanted)} is a folder{hint}")
     try:
         content = json.loads((folder / MANIFEST_NAME).read_text())
         manifest = Manifest(**content)
     except FileNotFoundError:
         raise NotAnArtefactError(
-            f"{folder} is not a {wanted}: it has no {MANIFEST_NAME}{hint}"
+            f"{folder} is not {_article(wanted)}: it has no {MANIFEST_NAME}{hint}"
         ) from None
     except (ValueError, TypeError, OSError) as error:
         raise NotAnArtefactError(
             f"{folder}/{MANIFEST_NAME} cannot be read as a manifest: {error}{hint}"
         ) from error
     if kind and manifest.kind != kind:
+        found = manifest.kind.replace("_", " ")
         raise NotAnArtefactError(
-            f"{folder} is a {manifest.kind.replace('_', ' ')}, but a {wanted} was expected{hint}"
+            f"{folder} is {_article(found)}, but {_article(wanted)} was expected{hint}"
         )
     newest = FORMAT_VERSIONS.get(manifest.kind, 0)
     if manifest.format_version > newest:
@@ -182,3 +185,7 @@ def library_versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             found[name] = "missing"
     return found
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"

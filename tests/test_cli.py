@@ -16,6 +16,7 @@ from rasterio.transform import from_origin
 
 from aerialret.cli.app import app
 from aerialret.cli.entry import main
+from aerialret.cli.path_lists import spread
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 COMMANDS = ("init", "demo", "ingest", "train", "index", "query", "evaluate", "run", "info")
@@ -120,6 +121,23 @@ def test_option_defaults_are_those_of_the_configuration(cli: Cli) -> None:
     assert {spec.name for spec in fields(SourceConfig)} <= options
     assert {spec.name for spec in fields(GridConfig)} <= options
     assert building._SOURCE == SourceConfig() == searching._SOURCE
+
+
+def test_one_option_takes_several_paths_after_the_tile_set(cli: Cli, tmp_path: Path) -> None:
+    raster(tmp_path / "a.tif")
+    raster(tmp_path / "b.tif", left=900_128)
+    status, _, err = cli("ingest", "t", "--date", 2004, "--ortho", "a.tif", "b.tif", *INGEST)
+    assert status == 0
+    assert "from 2 orthophotos" in err
+
+
+def test_words_without_a_list_of_paths_stay_as_they_are() -> None:
+    words = ["query", "a.tif", "b.tif", "--vectors", "c"]
+    assert spread(words) == words
+    assert spread(["ingest", "--ortho", "a", "t"]) == ["ingest", "--ortho", "a", "t"]
+    assert spread(["ingest", "t", "--ortho", "a", "b", "--crs", "c"]) == [
+        "ingest", "t", "--ortho", "a", "--ortho", "b", "--crs", "c",
+    ]  # fmt: skip
 
 
 def test_init_writes_an_explained_workspace_once(cli: Cli) -> None:

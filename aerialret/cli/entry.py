@@ -7,6 +7,7 @@ What a machine reads goes to stdout or files, what a person reads to stderr. Exi
 import sys
 
 from aerialret.cli.app import app
+from aerialret.cli.path_lists import spread
 from aerialret.errors import AerialretError
 
 REJECTED = 1
@@ -17,7 +18,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Runs the command line and exits."""
     try:
-        app(prog_name="aerialret")
+        app(args=spread(sys.argv[1:]), prog_name="aerialret")
     except AerialretError as error:
         _fail(str(error), UNUSABLE)
     except KeyboardInterrupt:

@@ -199,6 +199,8 @@ class _Run:
         return row
 
     def _save(self) -> None:
+        """Writes the epoch's row where a curious user may follow it, then all that it led to."""
+        self.history.write(self.staging / HISTORY_NAME)
         with atomic.atomic_file(self.staging / STATE_NAME) as partial:
             torch.save({**self.training.state(), "history": self.history.rows}, partial)
 

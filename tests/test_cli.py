@@ -148,16 +148,40 @@ def test_init_writes_an_explained_workspace_once(cli: Cli) -> None:
     assert Path("aerialret.toml").read_text() == before
 
 
-def test_a_workspace_needs_no_arguments(cli: Cli, tmp_path: Path) -> None:
+PIPELINE = """
+[grid]
+tile_size_m = 32
+tile_px = 32
+origin = "900000,6800064"
+[sources.2004]
+ortho = ["ortho/2004"]
+[sources.2019]
+ortho = ["ortho/2019"]
+[model]
+backbone = "resnet18"
+trunk = "layer3"
+weights = "none"
+head_filters = [8]
+head_strides = [1]
+head_padding = 1
+dimensions = 8
+[train]
+epochs = 1
+[split]
+block_tiles = 1
+buffer_tiles = 0
+"""
+
+
+@pytest.fixture
+def imagery(tmp_path: Path) -> Path:
     raster(tmp_path / "ortho/2004/a.tif")
     raster(tmp_path / "ortho/2019/b.tif")
-    (tmp_path / "aerialret.toml").write_text(
-        '[grid]\ntile_size_m = 32\ntile_px = 32\norigin = "900000,6800064"\n'
-        '[sources.2004]\northo = ["ortho/2004"]\n[sources.2019]\northo = ["ortho/2019"]\n'
-        '[model]\nbackbone = "resnet18"\ntrunk = "layer3"\nweights = "none"\nhead_filters = [8]\n'
-        "head_strides = [1]\nhead_padding = 1\ndimensions = 8\n"
-        "[train]\nepochs = 1\n[split]\nblock_tiles = 1\nbuffer_tiles = 0\n"
-    )
+    return tmp_path
+
+
+def test_a_workspace_needs_no_arguments(cli: Cli, imagery: Path) -> None:
+    (imagery / "aerialret.toml").write_text(PIPELINE)
     for command in ("ingest", "train", "index", "evaluate"):
         status, _, err = cli(command)
         assert status == 0, err
@@ -170,6 +194,35 @@ def test_a_workspace_needs_no_arguments(cli: Cli, tmp_path: Path) -> None:
         assert status == 0
         assert json.loads(out)["kind"] == folder.replace("tileset", "tile_set")
         assert "whole" in err
+
+
+def test_run_does_every_step_once(cli: Cli, imagery: Path) -> None:
+    (imagery / "mine.toml").write_text(PIPELINE)
+    status, _, err = cli("run", "mine.toml")
+    assert status == 0, err
+    before = published(imagery)
+    status, _, err = cli("run", "mine.toml")
+    assert status == 0, err
+    assert err.count("up to date") == 2
+    assert published(imagery) == before
+    assert set(before) >= {imagery / "report" / "metrics.json", imagery / "index" / "vectors.faiss"}
+
+
+def test_run_without_sources_says_what_to_add(cli: Cli) -> None:
+    assert "[sources.YEAR]" in cli.refused("run", "rfiap2020")
+
+
+@pytest.mark.parametrize("name", ["found.gpkg", "found.geojson", "found.parquet"])
+def test_answers_are_written_as_layers(cli: Cli, tmp_path: Path, name: str) -> None:
+    tiles = tiny_tileset(tmp_path / "tiles", cols=3, rows=3)
+    tiny_model(tmp_path / "model", tiles)
+    assert cli("index", "tiles", "--model", "model", "--out", "index")[0] == 0
+    photo = raster(tmp_path / "photo.tif")
+    status, out, _ = cli("query", photo, "--index", "index", "--out", name, "--format", "csv")
+    assert status == 0
+    assert len(out.splitlines()) == 6
+    layer = gpd.read_parquet(name) if name.endswith("parquet") else gpd.read_file(name)
+    assert layer["rank"].tolist() == [1, 2, 3, 4, 5]
 
 
 def test_a_damaged_artefact_is_found(cli: Cli, tmp_path: Path) -> None:

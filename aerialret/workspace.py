@@ -1,6 +1,5 @@
 """The workspace: the current folder goes in, its `aerialret.toml` with usable paths comes out."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Any
 
 from aerialret.config import Pipeline, override, parse_pipeline
 from aerialret.config.sections import SourceConfig
-from aerialret.errors import ConfigurationError, MissingInputError
+from aerialret.config.toml import read_document
+from aerialret.errors import ConfigurationError
 
 WORKSPACE_FILE = "aerialret.toml"
 
@@ -73,7 +73,7 @@ def open_workspace(
     file = find_workspace(start)
     pipeline = _read(file) if file else Pipeline()
     if recipe is not None:
-        sections = _document(recipe)
+        sections = read_document(recipe)
         pipeline = _anchored(_merged(pipeline, sections, recipe), recipe.parent, sections)
     if assignments:
         pipeline = override(pipeline, assignments)
@@ -81,19 +81,10 @@ def open_workspace(
 
 
 def _read(path: Path) -> Pipeline:
-    sections = _document(path)
+    sections = read_document(path)
     pipeline = parse_pipeline(sections, origin=str(path))
     everything = {**sections, "paths": sections.get("paths", {})}
     return _anchored(pipeline, path.parent, everything)
-
-
-def _document(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        raise MissingInputError(f"{path} does not exist; write one with 'aerialret init'")
-    try:
-        return tomllib.loads(path.read_text())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
 
 
 def _merged(pipeline: Pipeline, sections: Mapping[str, Any], path: Path) -> Pipeline:

@@ -10,7 +10,6 @@ from aerialret.cli.app import app
 from aerialret.cli.path_lists import spread
 from aerialret.errors import AerialretError
 
-REJECTED = 1
 UNUSABLE = 2
 INTERRUPTED = 130
 

@@ -75,7 +75,7 @@ def measure(
             TileSet(tileset), load_model(model), out, config=config, index=gallery,
             replace=replace, progress=progress,
         )  # fmt: skip
-    scope = {"all": "all"}.get(metrics["scope"], f"the {metrics['scope']}")
+    scope = "all" if metrics["scope"] == "all" else f"the {metrics['scope']}"
     tell(
         f"map@5 {metrics['map@5']:.3f}, recall@1 {metrics['recall@1']:.3f} from "
         f"{metrics['modality']}: {metrics['queries']} queries of {scope} places, gallery of "

@@ -20,13 +20,22 @@ def read_pipeline(path: Path) -> Pipeline:
         MissingInputError: There is no such file.
         ConfigurationError: It is not TOML, or a key or value is not legal.
     """
+    return parse_pipeline(read_document(path), origin=str(path))
+
+
+def read_document(path: Path) -> dict[str, Any]:
+    """The TOML document in the file `path`, as it stands there.
+
+    Raises:
+        MissingInputError: There is no such file.
+        ConfigurationError: It is not TOML.
+    """
     if not path.is_file():
         raise MissingInputError(f"{path} does not exist; write one with 'aerialret init'")
     try:
-        content = tomllib.loads(path.read_text())
+        return tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
-    return parse_pipeline(content, origin=str(path))
 
 
 def parse_pipeline(content: Mapping[str, Any], *, origin: str) -> Pipeline:

@@ -64,36 +64,41 @@ def describe_tiles(
     return np.concatenate(parts)
 
 
-def image_tensor(images: NDArray[np.uint8]) -> Tensor:
-    """Float [n, 3, height, width] in [0, 1] from uint8."""
-    return torch.from_numpy(images).float().div(255)
-
-
-def mask_tensor(masks: NDArray[np.uint8], *, encoding: str) -> Tensor:
-    """Float [n, 1 or 3, height, width] in [0, 1]: the class colours, or their luma.
+def encode_masks(masks: NDArray[np.uint8], *, encoding: str) -> NDArray[np.uint8]:
+    """uint8 [n, 1 or 3, height, width]: the luma of the class colours (`grey`), or the colours.
 
     Background and no coverage are 0.
     """
     if encoding == "grey":
-        return torch.from_numpy(grey_table()[masks]).float().div(255).unsqueeze(1)
-    colours = np.moveaxis(colour_table()[masks], -1, 1)
-    return torch.from_numpy(np.ascontiguousarray(colours)).float().div(255)
+        return grey_table()[masks][:, None]
+    return np.ascontiguousarray(np.moveaxis(colour_table()[masks], -1, 1))
+
+
+def covered(masks: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Bool [n]: which tiles lie inside the vector coverage, at least in part."""
+    result: NDArray[np.bool_] = (masks != NO_COVERAGE).any(axis=(1, 2))
+    return result
+
+
+def unit_range(pixels: NDArray[np.uint8]) -> Tensor:
+    """Float in [0, 1] of the same shape."""
+    return torch.from_numpy(pixels).float().div(255)
 
 
 def _describe_some(
     model: Model, batch: TileBatch, rows: slice, modality: Modality
 ) -> NDArray[np.float32]:
     masks = batch.masks[rows]
-    image = image_tensor(batch.images[rows]).to(model.device)
-    mask = mask_tensor(masks, encoding=model.config.mask_encoding).to(model.device)
-    covered = torch.from_numpy((masks != NO_COVERAGE).any(axis=(1, 2))).to(model.device)
+    image = unit_range(batch.images[rows]).to(model.device)
+    mask = unit_range(encode_masks(masks, encoding=model.config.mask_encoding)).to(model.device)
+    has_mask = torch.from_numpy(covered(masks)).to(model.device)
     inputs = fill_absent(
         image,
         mask,
-        has_image=torch.full_like(covered, modality != "mask"),
-        has_mask=covered
+        has_image=torch.full_like(has_mask, modality != "mask"),
+        has_mask=has_mask
         if modality == "image+mask"
-        else torch.full_like(covered, modality == "mask"),
+        else torch.full_like(has_mask, modality == "mask"),
     )
     with torch.inference_mode():
         descriptors = torch.nn.functional.normalize(model.network(*inputs).float(), dim=1)

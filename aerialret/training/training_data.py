@@ -3,12 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from aerialret.network.descriptors import covered, encode_masks
 from aerialret.tiles.grid import TileId
-from aerialret.tiles.palette import NO_COVERAGE, colour_table, grey_table
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet
 
@@ -76,15 +75,10 @@ def load_places(
 
 def encode(batch: TileBatch, *, encoding: str) -> DatePixels:
     """The tiles as the network takes them, still uint8."""
-    if encoding == "grey":
-        masks = grey_table()[batch.masks][:, None]
-    else:
-        masks = np.moveaxis(colour_table()[batch.masks], -1, 1)
-    covered = (batch.masks != NO_COVERAGE).any(axis=(1, 2))
     return DatePixels(
         torch.from_numpy(batch.images),
-        torch.from_numpy(np.ascontiguousarray(masks)),
-        torch.from_numpy(covered),
+        torch.from_numpy(encode_masks(batch.masks, encoding=encoding)),
+        torch.from_numpy(covered(batch.masks)),
     )
 
 

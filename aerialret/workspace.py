@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aerialret.config import Pipeline, override, parse_pipeline
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.config.toml import read_document
 from aerialret.errors import ConfigurationError
 

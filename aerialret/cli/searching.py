@@ -101,8 +101,8 @@ def answer(
     from aerialret.querying.answers import format_answers
     from aerialret.querying.contact_sheet import contact_sheet
     from aerialret.querying.query import query as step
-    from aerialret.retrieval.area import read_area
     from aerialret.retrieval.index_store import load_index
+    from aerialret.tiles.area import read_area
     from aerialret.tiles.dates import parse_interval
 
     if out:

@@ -2,16 +2,15 @@
 
 from aerialret.config.sections import (
     EvaluateConfig,
-    GridConfig,
     IndexConfig,
     ModelConfig,
     PathsConfig,
     Pipeline,
     QueryConfig,
-    SourceConfig,
     SplitConfig,
     TrainConfig,
 )
+from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
 from aerialret.config.toml import as_plain, override, parse_pipeline, read_pipeline
 
 __all__ = [
@@ -22,6 +21,7 @@ __all__ = [
     "PathsConfig",
     "Pipeline",
     "QueryConfig",
+    "ServicesConfig",
     "SourceConfig",
     "SplitConfig",
     "TrainConfig",

@@ -4,7 +4,8 @@ import json
 from dataclasses import Field, fields
 from typing import Any
 
-from aerialret.config.sections import Pipeline, SourceConfig
+from aerialret.config.sections import Pipeline
+from aerialret.config.sources import SourceConfig
 
 _HEADER = """\
 # aerialret workspace: inside this folder the commands need no further argument:

@@ -6,40 +6,10 @@ and the pipeline files take theirs from here.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from aerialret.config.setting import check_choices, check_range, setting
+from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
 from aerialret.errors import ConfigurationError
-
-
-def setting(default: Any, doc: str, *, choices: tuple[str, ...] = ()) -> Any:
-    """A dataclass field with its default, its explanation and its legal values."""
-    return field(default=default, metadata={"doc": doc, "choices": choices})
-
-
-def check_choices(section: object) -> None:
-    """Checks every field that has a closed set of values.
-
-    Raises:
-        ConfigurationError: A value is none of the legal ones.
-    """
-    for name, spec in section.__dataclass_fields__.items():  # type: ignore[attr-defined]
-        choices = spec.metadata.get("choices", ())
-        value = getattr(section, name)
-        if choices and value not in choices:
-            raise ConfigurationError(
-                f"{name} is {value!r}, but must be one of {', '.join(choices)}"
-            )
-
-
-def check_range(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
-    """Checks that a number lies in [low, high].
-
-    Raises:
-        ConfigurationError: It does not.
-    """
-    if not low <= value <= high:
-        limits = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
-        raise ConfigurationError(f"{name} is {value:g}, but must be {limits}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,52 +20,6 @@ class PathsConfig:
     model: str = setting("model", "Model folder, written by `aerialret train`.")
     index: str = setting("index", "Index folder, written by `aerialret index`.")
     report: str = setting("report", "Report folder, written by `aerialret evaluate`.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GridConfig:
-    """The grid of places; fixed by the first date that is ingested."""
-
-    crs: str = setting("", "CRS of the tile set, as EPSG:2154; empty takes the first orthophoto's.")
-    tile_size_m: float = setting(1000.0, "Side of a tile, in metres.")
-    tile_px: int = setting(256, "Side of a tile's rasters, in pixels.")
-    origin: str = setting(
-        "0,0", "Upper-left corner of cell (0, 0) as X,Y in metres; auto: the first date's corner."
-    )
-
-    def __post_init__(self) -> None:
-        check_range("grid.tile_size_m", self.tile_size_m, low=1e-3)
-        check_range("grid.tile_px", self.tile_px, low=16, high=4096)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceConfig:
-    """The orthophotos and vector layers of one date."""
-
-    ortho: tuple[str, ...] = setting((), "Orthophoto files, folders or patterns.")
-    vectors: tuple[str, ...] = setting(
-        (), "Vector files or folders; PATH=CLASS gives every feature of PATH one class."
-    )
-    classes: str = setting("bdtopo", "Class mapping: bdtopo, osm, or a TOML file.")
-    ortho_crs: str = setting("", "CRS of orthophotos that carry none, as EPSG:2154.")
-    vector_crs: str = setting("", "CRS of vector layers that carry none, as EPSG:2154.")
-    vector_coverage: str = setting(
-        "", "Where the vectors are complete: a polygon file; empty: see docs/ingest.md."
-    )
-    bands: tuple[int, ...] = setting((), "Bands for red, green, blue, from 1; empty: 1 or 1,2,3.")
-    value_range: tuple[float, ...] = setting(
-        (), "Sensor values drawn black and white; empty: 0,255 for 8 bits, 1-99% for 16 bits."
-    )
-    min_valid: float = setting(0.5, "Share of a tile's pixels that must be image, from 0 to 1.")
-
-    def __post_init__(self) -> None:
-        check_range("min_valid", self.min_valid, low=0, high=1)
-        if len(self.bands) not in (0, 1, 3):
-            raise ConfigurationError(f"bands has {len(self.bands)} entries, but takes 1 or 3")
-        if len(self.value_range) not in (0, 2):
-            raise ConfigurationError(
-                f"value_range has {len(self.value_range)} entries, but takes 2: low, high"
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -299,6 +223,7 @@ class Pipeline:
     paths: PathsConfig = field(default_factory=PathsConfig)
     grid: GridConfig = field(default_factory=GridConfig)
     sources: Mapping[str, SourceConfig] = field(default_factory=dict)
+    services: ServicesConfig = field(default_factory=ServicesConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     train: TrainConfig = field(default_factory=TrainConfig)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import fields
 
-from aerialret.config.sections import GridConfig
+from aerialret.config.sources import GridConfig
 from aerialret.errors import ConfigurationError
 from aerialret.ingestion.crs import crs_name, parse_crs, require_metres, same_crs
 from aerialret.ingestion.ortho_files import OrthoFile

@@ -6,7 +6,7 @@ command is given again, and ends with the same bytes.
 
 from pathlib import Path
 
-from aerialret.config.sections import GridConfig, SourceConfig
+from aerialret.config.sources import GridConfig, SourceConfig
 from aerialret.errors import ConfigurationError, WouldOverwriteError
 from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_date import DateJob, build_date

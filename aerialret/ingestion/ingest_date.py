@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from aerialret import atomic
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.errors import AerialretError, NothingToDoError
 from aerialret.ingestion.catalogue import catalogue_of, class_shares, write_catalogue
 from aerialret.ingestion.crs import parse_crs

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.config.toml import as_plain
 from aerialret.ingestion.class_mapping import BUILT_IN, mapping_text
 from aerialret.ingestion.ortho_files import OrthoFile
@@ -59,8 +59,8 @@ def request_of(
         ConfigurationError: The class mapping is neither built in nor a file.
     """
     settings = as_plain(source)
-    for key in ("ortho", "vectors", "vector_coverage"):
-        del settings[key]
+    for key in ("ortho", "vectors", "vector_coverage", "area", "gsd_m", "date_graph"):
+        del settings[key]  # what they name is among the files
     files: dict[str, Any] = {
         "ortho": [[_identity(member) for member in ortho.members] for ortho in orthos]
     }

@@ -17,7 +17,7 @@ from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.errors import ConfigurationError, MissingCrsError, UnreadableInputError
 from aerialret.ingestion.crs import crs_of_wkt, parse_crs
 

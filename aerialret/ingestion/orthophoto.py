@@ -15,7 +15,7 @@ from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.errors import UnreadableInputError
 from aerialret.ingestion.crs import crs_name, parse_crs, same_crs
 from aerialret.ingestion.decoded_chunks import DecodedChunks

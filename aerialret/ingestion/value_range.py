@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.errors import ConfigurationError
 from aerialret.ingestion.ortho_files import OrthoFile, open_ortho
 from aerialret.ingestion.sampling import read_window

@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 from numpy.typing import NDArray
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.ingestion.class_mapping import ClassMapping, read_mapping
 from aerialret.ingestion.classify import classify, meanings_of
 from aerialret.ingestion.crs import parse_crs

@@ -9,7 +9,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from aerialret.config.sections import SourceConfig
+from aerialret.config.sources import SourceConfig
 from aerialret.errors import EmptyLayerError, MissingInputError
 from aerialret.ingestion.ground_shapes import Geometries, ground_shapes, is_polygon
 from aerialret.ingestion.vector_layers import VectorLayer, bounds_in, layers_of, read_features

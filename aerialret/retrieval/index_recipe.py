@@ -4,7 +4,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from aerialret.config.sections import check_choices, check_range, setting
+from aerialret.config.setting import check_choices, check_range, setting
 from aerialret.config.toml import parse_section
 from aerialret.errors import ConfigurationError, MissingInputError
 

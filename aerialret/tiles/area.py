@@ -1,4 +1,4 @@
-"""The area that a search is limited to: BBOX or a file goes in, a geometry comes out."""
+"""The area of a search or an ingest: BBOX or a file goes in, a geometry comes out."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def read_area(text: str, *, crs: str) -> BaseGeometry:
 
     Args:
         text: `left,bottom,right,top` in units of `crs`, or the path of a vector file.
-        crs: The index's CRS.
+        crs: The CRS of the answer and of the four numbers.
 
     Raises:
         ConfigurationError: The four numbers are no rectangle.

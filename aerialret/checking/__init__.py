@@ -1,0 +1,1 @@
+"""What a folder or a service holds, before anything is built."""

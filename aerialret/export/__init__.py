@@ -1,0 +1,1 @@
+"""Tile sets in other formats: STAC, Cloud-Optimised GeoTIFF."""

@@ -13,6 +13,8 @@ A message says what was asked, what is there, and what to do.
     ├── ArtefactVersionError      an artefact written by a newer format
     ├── StaleArtefactError        an artefact whose parent is another one
     ├── UnknownDateError          a date that the tile set does not hold
+    ├── ServiceError              a web service that does not answer as it should
+    │   └── RequestLimitError     a run that has made all requests it may
     ├── NothingToDoError          no tile, place or photo is left to work on
     └── WouldOverwriteError       an output that exists and was not made by this request
 """
@@ -60,6 +62,14 @@ class StaleArtefactError(AerialretError):
 
 class UnknownDateError(AerialretError):
     """The tile set does not hold this date."""
+
+
+class ServiceError(AerialretError):
+    """A web service does not answer as it should."""
+
+
+class RequestLimitError(ServiceError):
+    """A run has made all requests that it may; what was fetched is kept."""
 
 
 class NothingToDoError(AerialretError):

@@ -9,21 +9,29 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pyogrio
 import pyproj
-import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
 from pyproj.exceptions import ProjError
 
 from aerialret.errors import MissingCrsError, UnreadableInputError
 from aerialret.ingestion.crs import horizontal, parse_crs
+from aerialret.ingestion.vector_batches import (
+    ogr_batches,
+    parquet_batches,
+    without_measures_quietly,
+)
 from aerialret.ingestion.vector_integrity import check_flatgeobuf, check_shapefile
 from aerialret.tiles.grid import Bounds
 
 VECTOR_SUFFIXES = frozenset({".shp", ".gpkg", ".geojson", ".fgb", ".parquet", ".geoparquet"})
 """Endings of the files that are taken from folders."""
+
+BATCH_SIZE = 50_000
+"""Most features that are held at a time: some tens of megabytes of buildings."""
 
 _PARQUET = frozenset({".parquet", ".geoparquet"})
 
@@ -68,7 +76,7 @@ def layers_of(path: Path, *, label: str) -> list[VectorLayer]:
     Raises:
         UnreadableInputError: It cannot be decoded.
     """
-    with _reading(path):
+    with _reading(path), without_measures_quietly():
         if path.suffix.lower() in _PARQUET:
             return [_parquet_layer(path, label=label)]
         check_shapefile(path)
@@ -93,13 +101,42 @@ def read_features(
         MissingCrsError: The layer has no CRS, and none is given.
         UnreadableInputError: It cannot be decoded.
     """
+    batches = read_batches(layer, columns=columns, given_crs=given_crs, extent=extent)
+    frames = list(batches)
+    if frames:
+        return pd.concat(frames, ignore_index=True)
+    empty = {name: pd.Series(dtype=object) for name in columns}
+    return gpd.GeoDataFrame(empty, geometry=[], crs=crs_of(layer, given=given_crs))
+
+
+def read_batches(
+    layer: VectorLayer,
+    *,
+    columns: Sequence[str],
+    given_crs: str,
+    extent: tuple[Bounds, str] | None,
+    batch_size: int = BATCH_SIZE,
+) -> Iterator[gpd.GeoDataFrame]:
+    """What `read_features` reads, in the file's order, at most `batch_size` features at a time.
+
+    Memory does not grow with the layer. A layer without features gives no frame.
+
+    Args:
+        layer: The layer.
+        columns: Names of the fields to read.
+        given_crs: The coordinate system of layers that have none.
+        extent: Only features that touch this rectangle, given in this CRS; None: all.
+        batch_size: Most features in a frame.
+
+    Raises:
+        MissingCrsError: The layer has no CRS, and none is given.
+        UnreadableInputError: It cannot be decoded.
+    """
     crs = crs_of(layer, given=given_crs)
     window = _bounds_in(extent[0], source=extent[1], target=crs) if extent else None
     with _reading(layer.path):
-        if not layer.layer:
-            return _read_parquet(layer, columns=columns, crs=crs, window=window)
-        frame = _read(layer, columns=columns, window=window)
-        return frame.set_crs(crs, allow_override=True)
+        for frame in _frames(layer, columns=columns, window=window, batch_size=batch_size):
+            yield frame.set_crs(crs, allow_override=True)
 
 
 def crs_of(layer: VectorLayer, *, given: str) -> pyproj.CRS:
@@ -183,36 +220,19 @@ def _crs(text: Any) -> pyproj.CRS | None:
     return None if "Engineering" in crs.type_name else crs
 
 
-def _read(layer: VectorLayer, *, columns: Sequence[str], window: Bounds | None) -> gpd.GeoDataFrame:
-    def read(encoding: str | None) -> gpd.GeoDataFrame:
-        return pyogrio.read_dataframe(
-            layer.path,
-            layer=layer.layer,
-            columns=list(columns),
-            bbox=tuple(window) if window else None,
-            force_2d=True,
-            on_invalid="ignore",
-            encoding=encoding,
-        )
-
-    try:
-        return read(None)
-    except UnicodeDecodeError:  # the file says UTF-8, but is of the years before it
-        return read("cp1252")
-
-
-def _read_parquet(
-    layer: VectorLayer, *, columns: Sequence[str], crs: pyproj.CRS, window: Bounds | None
-) -> gpd.GeoDataFrame:
-    geo = json.loads(pyarrow.parquet.read_schema(layer.path).metadata[b"geo"])
-    main = geo["primary_column"]
-    frame = gpd.read_parquet(layer.path, columns=[*columns, main]).set_crs(crs, allow_override=True)
-    frame = frame.rename_geometry("geometry") if main != "geometry" else frame
-    frame["geometry"] = shapely.force_2d(frame.geometry.to_numpy())
-    if window is None:
-        return frame
-    near = shapely.intersects(frame.geometry.to_numpy(), shapely.box(*window))
-    return frame[near].reset_index(drop=True)
+def _frames(
+    layer: VectorLayer, *, columns: Sequence[str], window: Bounds | None, batch_size: int
+) -> Iterator[gpd.GeoDataFrame]:
+    if not layer.layer:
+        return parquet_batches(layer.path, columns=columns, window=window, batch_size=batch_size)
+    return ogr_batches(
+        layer.path,
+        layer.layer,
+        columns=columns,
+        window=window,
+        encoding="",
+        batch_size=batch_size,
+    )
 
 
 @contextmanager

@@ -1,9 +1,11 @@
 """Coordinate systems: a name, a WKT or a file's own goes in, one comparable form comes out."""
 
+import warnings
 from functools import lru_cache
 
 import pyproj
 from pyproj.exceptions import CRSError
+from pyproj.transformer import TransformerGroup
 
 from aerialret.errors import ConfigurationError
 
@@ -48,6 +50,49 @@ def crs_name(crs: pyproj.CRS) -> str:
 def same_crs(one: pyproj.CRS, other: pyproj.CRS) -> bool:
     """Whether two systems give a point the same coordinates."""
     return crs_name(one) == crs_name(other) or one.equals(other, ignore_axis_order=True)
+
+
+def same_place(
+    one: pyproj.CRS, other: pyproj.CRS, *, at: tuple[float, float], tolerance: float
+) -> bool:
+    """Whether two systems put the point `at` at the same place.
+
+    Files spell one system in many ways; what counts is where a point comes to lie.
+
+    Args:
+        one: The system that `at` is given in.
+        other: The system to compare with.
+        at: x and y of the point.
+        tolerance: Greatest difference, in units of `one`.
+    """
+    if same_crs(one, other):
+        return True
+    x, y = _transformer(one, other).transform(*at)
+    # With inf, that is outside the domain of one of them, no comparison holds.
+    return bool(abs(x - at[0]) <= tolerance and abs(y - at[1]) <= tolerance)
+
+
+@lru_cache(maxsize=64)
+def missing_grids(one: pyproj.CRS, other: pyproj.CRS) -> str:
+    """What PROJ lacks for the best way between two systems; empty where it lacks nothing.
+
+    Without the grid of a national datum, positions are right to metres instead of centimetres.
+    """
+    if same_crs(one, other):
+        return ""
+    with warnings.catch_warnings():
+        # pyproj warns of what is returned here.
+        warnings.simplefilter("ignore", UserWarning)
+        group = TransformerGroup(one, other, always_xy=True)
+    if group.best_available or not group.unavailable_operations:
+        return ""
+    grids = [grid.short_name for grid in group.unavailable_operations[0].grids]
+    return ", ".join(sorted(set(grids)))
+
+
+@lru_cache(maxsize=64)
+def _transformer(one: pyproj.CRS, other: pyproj.CRS) -> pyproj.Transformer:
+    return pyproj.Transformer.from_crs(one, other, always_xy=True)
 
 
 def require_metres(crs: pyproj.CRS, *, origin: str) -> None:

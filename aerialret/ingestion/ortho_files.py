@@ -18,11 +18,15 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.io import DatasetReader
 
 from aerialret.config.sources import SourceConfig
-from aerialret.errors import ConfigurationError, MissingCrsError, UnreadableInputError
-from aerialret.ingestion.crs import crs_of_wkt, parse_crs
+from aerialret.errors import ConfigurationError, UnreadableInputError
+from aerialret.ingestion.ortho_evidence import OWN
+from aerialret.ingestion.ortho_position import locate
 
 ORTHO_SUFFIXES = frozenset({".tif", ".tiff", ".jp2", ".j2k", ".jpx", ".vrt"})
 """Endings of the files that are taken from folders."""
+
+_LOSSY_WORDS = frozenset({"JPEG", "LOSSY", "WEBP", "LERC", "JXL"})
+_LOSSY_SUFFIXES = frozenset({".jp2", ".jpx", ".j2k", ".jpg", ".jpeg"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,11 @@ class OrthoFile:
         missing_blocks: Blocks (column, row) of a TIFF that were never written.
         block_shape: Rows and columns of a block.
         members: All files it is made of, sidecars and sources of a VRT included.
+        crs_origin: What the CRS is known from: `the file`, `.prj`, `.tab`, `its name`,
+            `dalles.shp` or `--ortho-crs`.
+        position_origin: What the geotransform is known from.
+        is_lossy: Whether its compression changes pixels.
+        warnings: What contradicts its position.
     """
 
     path: Path
@@ -54,6 +63,10 @@ class OrthoFile:
     missing_blocks: frozenset[tuple[int, int]]
     block_shape: tuple[int, int]
     members: tuple[Path, ...]
+    crs_origin: str = OWN
+    position_origin: str = OWN
+    is_lossy: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 def apply(transform: Affine, x: float, y: float) -> tuple[float, float]:
@@ -102,17 +115,12 @@ def inspect_ortho(path: Path, *, source: SourceConfig) -> OrthoFile:
         ConfigurationError: It lacks the bands that were asked for.
     """
     with open_ortho(path) as dataset, reading(path):
-        crs = _crs(dataset, path=path, given=source.ortho_crs)
-        if dataset.transform == Affine.identity():
-            raise UnreadableInputError(
-                f"{path} has no position: neither a geotransform nor a world file; georeference "
-                "it, or search for it with 'aerialret query'"
-            )
+        position = locate(dataset, path=path, given_crs=source.ortho_crs)
         bands = _bands(dataset, path=path, wanted=source.bands)
         return OrthoFile(
             path=path,
-            crs=crs,
-            transform=dataset.transform,
+            crs=position.crs,
+            transform=position.transform,
             width=dataset.width,
             height=dataset.height,
             bands=bands,
@@ -120,19 +128,25 @@ def inspect_ortho(path: Path, *, source: SourceConfig) -> OrthoFile:
             has_mask=_has_mask(dataset, bands),
             missing_blocks=_missing_blocks(dataset, bands[0]),
             block_shape=dataset.block_shapes[bands[0] - 1],
-            members=tuple(Path(member) for member in dataset.files) or (path,),
+            members=_members(dataset, path=path, beside=position.members),
+            crs_origin=position.crs_origin,
+            position_origin=position.position_origin,
+            is_lossy=_is_lossy(dataset),
+            warnings=position.warnings,
         )
 
 
-def _crs(dataset: DatasetReader, *, path: Path, given: str) -> pyproj.CRS:
-    if dataset.crs:
-        return crs_of_wkt(dataset.crs.to_wkt())
-    if given:
-        return parse_crs(given, option="--ortho-crs")
-    raise MissingCrsError(
-        f"{path} has no coordinate system, and none is given; say which one it is in with "
-        "--ortho-crs, as in --ortho-crs EPSG:2154"
-    )
+def _members(dataset: DatasetReader, *, path: Path, beside: tuple[Path, ...]) -> tuple[Path, ...]:
+    own = tuple(Path(member) for member in dataset.files) or (path,)
+    return tuple(dict.fromkeys((*own, *beside)))
+
+
+def _is_lossy(dataset: DatasetReader) -> bool:
+    """Whether the compression of the file, or of a file that a VRT shows, changes pixels."""
+    facts = dataset.tags(ns="IMAGE_STRUCTURE")
+    words = " ".join(facts.get(key, "") for key in ("COMPRESSION", "COMPRESSION_REVERSIBILITY"))
+    shown = {Path(member).suffix.lower() for member in dataset.files[1:]}
+    return bool(_LOSSY_WORDS & set(words.upper().split()) or _LOSSY_SUFFIXES & shown)
 
 
 def _bands(dataset: DatasetReader, *, path: Path, wanted: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,10 +1,7 @@
 """The orthophotos of one date as one picture: files go in, pixels of any rectangle come out."""
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple
 
 import numpy as np
@@ -12,25 +9,30 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader
 from rasterio.warp import transform_bounds
+from rasterio.windows import Window
 
 from aerialret.config.sources import SourceConfig
 from aerialret.errors import UnreadableInputError
 from aerialret.ingestion.crs import crs_name, parse_crs, same_crs
-from aerialret.ingestion.decoded_chunks import DecodedChunks
+from aerialret.ingestion.decoded_pieces import DecodedPieces, PieceKey
+from aerialret.ingestion.decoding import decode_band
 from aerialret.ingestion.fill import fill_pixels
-from aerialret.ingestion.ortho_files import OrthoFile, apply, inspect_ortho, open_ortho
-from aerialret.ingestion.sampling import Sample, env, sample
+from aerialret.ingestion.open_files import OpenFiles
+from aerialret.ingestion.ortho_files import OrthoFile, apply, inspect_ortho
+from aerialret.ingestion.reduced_file import ReducedFile, reduced
+from aerialret.ingestion.sampling import Sample, env, sample, windows_of
 from aerialret.ingestion.source_window import Target
 from aerialret.ingestion.value_range import ValueRange, range_of
+from aerialret.ingestion.wavelet import Band
 from aerialret.tiles.arrays import Image, Valid
 from aerialret.tiles.grid import Bounds
 
 LEAST_WEIGHT = 0.5 - 1e-4
 """A pixel is valid when at least half of its area is image."""
 
-_OPEN_FILES = 24
+FULL = 1 - 1e-6
+"""Weight of a pixel that is image all over."""
 
 
 class Picture(NamedTuple):
@@ -50,13 +52,14 @@ class Picture(NamedTuple):
 class OrthoMosaic:
     """The orthophotos of one date as one picture; earlier files lie on top of later ones.
 
-    Use it as a context manager: it holds files open.
+    Use it as a context manager: it holds files open. Several threads may read at once.
 
     Attributes:
         files: The files, the uppermost first.
         crs: The coordinate system that rectangles are given in.
         footprints: The rectangle of each file in `crs`.
         value_range: Sensor values drawn black and white, where files are not 8 bits.
+        pieces: The decoded pixels.
     """
 
     def __init__(
@@ -67,24 +70,16 @@ class OrthoMosaic:
         self.value_range = value_range
         self.footprints = tuple(footprint(file, crs) for file in self.files)
         self._tree = shapely.STRtree([shapely.box(*bounds) for bounds in self.footprints])
-        self._open: OrderedDict[Path, DatasetReader] = OrderedDict()
-        self._stack = ExitStack()
-        self._chunks = DecodedChunks()
+        self._open = OpenFiles()
+        self._levels: dict[tuple[int, float, float], ReducedFile] = {}
+        self.pieces = DecodedPieces(self._decode)
 
     def __enter__(self) -> "OrthoMosaic":
-        self._stack.enter_context(env())
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for dataset in self._open.values():
-            dataset.close()
-        self._open.clear()
-        self._stack.close()
+    def __exit__(self, *_: object) -> None:
+        self.pieces.__exit__()
+        self._open.close()
 
     def read(self, bounds: Bounds, *, shape: tuple[int, int]) -> Picture:
         """The picture of a rectangle.
@@ -100,31 +95,67 @@ class OrthoMosaic:
         values = np.zeros((3, *shape), np.float32)
         weights = np.zeros(shape, np.float32)
         has_fill = False
-        for index in sorted(self._tree.query(shapely.box(*bounds)).tolist()):
-            if (weights >= 1 - 1e-6).all():
-                break
-            part = self._drawn(self.files[index], target)
+        for index in self._touching(bounds):
+            part = self._drawn(index, target)
             has_fill |= part.has_fill
-            _lay_under(part.sample, values=values, weights=weights)
-        valid = weights >= LEAST_WEIGHT
-        means = np.divide(values, weights, out=np.zeros_like(values), where=valid)
-        return Picture(np.floor(means + 0.5).astype(np.uint8), valid, has_fill)
+            if part.sample.weights.min() >= FULL and not weights.any():
+                values, weights = part.sample.values, part.sample.weights
+            else:
+                _lay_under(part.sample, values=values, weights=weights)
+            if weights.min() >= FULL:
+                break
+        return Picture(*_as_image(values, weights), has_fill)
 
-    def _drawn(self, file: OrthoFile, target: Target) -> "_Part":
-        """What `file` shows, from 0 (black) to 255 (white)."""
-        part = sample(self._dataset(file), file, target, read=self._chunks.read)
+    def expect(
+        self, tiles: Sequence[Bounds], *, shape: tuple[int, int]
+    ) -> list[tuple[PieceKey, ReducedFile]]:
+        """Announces that each of `tiles` will be read and then released.
+
+        Returns:
+            The pieces of files that they need, in the order of their first use.
+        """
+        windows = [window for bounds in tiles for window in self._windows(bounds, shape=shape)]
+        pictures = {(picture.file.path, picture.level): picture for picture, _ in windows}
+        keys = self.pieces.expect(windows)
+        return [(key, pictures[key.path, key.level]) for key in keys]
+
+    def release(self, bounds: Bounds, *, shape: tuple[int, int]) -> None:
+        """Says that a rectangle which was announced has been read."""
+        for picture, window in self._windows(bounds, shape=shape):
+            self.pieces.release(picture, window)
+
+    def _windows(
+        self, bounds: Bounds, *, shape: tuple[int, int]
+    ) -> list[tuple[ReducedFile, Window]]:
+        target = Target(bounds, self.crs, shape)
+        pictures = [self._reduced(index, target) for index in self._touching(bounds)]
+        return [(pic, window) for pic in pictures for window in windows_of(pic, target)]
+
+    def _touching(self, bounds: Bounds) -> list[int]:
+        found: list[int] = sorted(self._tree.query(shapely.box(*bounds)).tolist())
+        return found
+
+    def _reduced(self, index: int, target: Target) -> ReducedFile:
+        """A file at the level for the target's pixel size, which is the same for all tiles."""
+        height, width = target.shape
+        pixel = (target.bounds.width / width, target.bounds.height / height)
+        key = (index, round(pixel[0], 9), round(pixel[1], 9))
+        if key not in self._levels:
+            self._levels[key] = reduced(self.files[index], crs=self.crs, pixel_m=pixel)
+        return self._levels[key]
+
+    def _decode(self, picture: ReducedFile, window: Window) -> Band:
+        with env():
+            return decode_band(self._open, picture, window)
+
+    def _drawn(self, index: int, target: Target) -> "_Part":
+        """What a file shows, from 0 (black) to 255 (white)."""
+        file = self.files[index]
+        part = sample(self._reduced(index, target), target, read=self.pieces.read)
         stretch = self.value_range
         if stretch is None or (stretch.deep_only and file.dtype == "uint8"):
             return _Part(part, False) if file.has_mask else _without_fill(part, target)
         return _Part(Sample(stretch.apply(part.means()) * part.weights, part.weights), False)
-
-    def _dataset(self, file: OrthoFile) -> DatasetReader:
-        if file.path not in self._open:
-            if len(self._open) == _OPEN_FILES:
-                self._open.popitem(last=False)[1].close()
-            self._open[file.path] = open_ortho(file.path)
-        self._open.move_to_end(file.path)
-        return self._open[file.path]
 
 
 def open_mosaic(
@@ -203,6 +234,16 @@ def _without_fill(part: Sample, target: Target) -> _Part:
     area_m2 = target.bounds.width * target.bounds.height / (target.shape[0] * target.shape[1])
     fill = fill_pixels(part, pixel_area_m2=area_m2)
     return _Part(Sample(part.values * ~fill, part.weights * ~fill), bool(fill.any()))
+
+
+def _as_image(values: NDArray[np.float32], weights: NDArray[np.float32]) -> tuple[Image, Valid]:
+    valid: Valid = weights >= LEAST_WEIGHT
+    if weights.min() >= FULL:
+        means = values / weights
+    else:
+        means = np.divide(values, weights, out=np.zeros_like(values), where=valid)
+    image = np.floor(means + np.float32(0.5)).astype(np.uint8)
+    return (np.repeat(image, 3, axis=0) if len(image) == 1 else image), valid
 
 
 def _lay_under(part: Sample, *, values: NDArray[np.float32], weights: NDArray[np.float32]) -> None:

@@ -1,31 +1,29 @@
 """Pixels of one orthophoto on another grid: a file and a rectangle go in, values and weights out.
 
-The definition, whatever the file's format: a pixel smaller than the target's counts by the area
-it covers of the target's pixel (the exact average); a larger one is interpolated bilinearly.
-Overviews and the wavelet levels of JPEG2000 never take part, so that two dates are sampled alike.
+The definition, whatever the file's format: the file is taken at the wavelet level that the target's
+pixel size asks for (`aerialret.ingestion.reduced_file`). A sample smaller than the target's pixel
+counts by the area it covers of it (the exact average); a larger one is interpolated bilinearly.
 The weight of a target pixel is the share of it that the file shows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
-from rasterio.io import DatasetReader
 from rasterio.warp import reproject
 from rasterio.windows import Window
 from rasterio.windows import transform as window_transform
 
+from aerialret.ingestion.area_average import Overlaps, area_sums, overlaps
 from aerialret.ingestion.crs import same_crs
-from aerialret.ingestion.ortho_files import OrthoFile, reading
+from aerialret.ingestion.reduced_file import ReducedFile
 from aerialret.ingestion.source_window import (
     MARGIN_PX,
-    Nesting,
     Target,
     clip_to_file,
-    nesting,
     source_pixels_per_pixel,
     source_window,
     strips,
@@ -52,159 +50,110 @@ class Sample(NamedTuple):
 
 
 WindowReader: TypeAlias = Callable[
-    [DatasetReader, OrthoFile, Window], tuple[NDArray[np.float32], NDArray[np.bool_]]
+    [ReducedFile, Window], tuple[NDArray[np.generic], NDArray[np.float32] | None]
 ]
-"""Reads a window as `read_window` does."""
+"""Reads samples [bands, height, width] of a window inside a picture, 0 where there is no image, and
+the share of image of each; None where all of it is."""
 
 
-def sample(
-    dataset: DatasetReader, file: OrthoFile, target: Target, *, read: WindowReader | None = None
-) -> Sample:
-    """The share of `target` that the open `file` shows.
+def sample(picture: ReducedFile, target: Target, *, read: WindowReader) -> Sample:
+    """The share of `target` that a picture shows.
 
     Args:
-        dataset: The open file.
-        file: What is known of it.
+        picture: The file at the level for the target.
         target: The pixels to fill.
-        read: Where its pixels come from; None decodes them for this call alone.
+        read: Where its samples come from.
 
     Raises:
         UnreadableInputError: Its pixels cannot be decoded.
     """
-    reader = read or read_window
-    parts = [_sample_strip(dataset, file, strip, reader) for strip in strips(file, target)]
+    parts = [_sample_strip(picture, strip, read) for strip in strips(picture, target)]
+    if len(parts) == 1:
+        return parts[0]
     return Sample(
         np.concatenate([part.values for part in parts], axis=1),
         np.concatenate([part.weights for part in parts], axis=0),
     )
 
 
-def read_window(
-    dataset: DatasetReader, file: OrthoFile, window: Window
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Sensor values [bands, height, width] of a window inside the file, and where they are image.
-
-    Raises:
-        UnreadableInputError: The pixels cannot be decoded.
-    """
-    values, valid = decode(dataset, file, window)
-    return values.astype(np.float32), valid
+def windows_of(picture: ReducedFile, target: Target) -> list[Window]:
+    """The windows that `sample` will read."""
+    wanted = (
+        clip_to_file(source_window(picture, strip), picture) for strip in strips(picture, target)
+    )
+    return [window for window in wanted if window is not None]
 
 
-def decode(
-    dataset: DatasetReader, file: OrthoFile, window: Window
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """As `read_window`, in the file's own pixel type.
-
-    Pixel for pixel: GDAL turns to overviews and wavelet levels only where fewer are asked for.
-
-    Raises:
-        UnreadableInputError: The pixels cannot be decoded.
-    """
-    with reading(file.path):
-        values: NDArray[np.generic] = dataset.read(file.bands, window=window)
-        valid = np.isfinite(values).all(axis=0)
-        if file.has_mask:
-            valid &= dataset.dataset_mask(window=window) > 0
-    for block in _missing_in(file, window):
-        valid[block] = False
-    values[:, ~valid] = 0
-    return values, valid
-
-
-def _sample_strip(
-    dataset: DatasetReader, file: OrthoFile, target: Target, read: WindowReader
-) -> Sample:
-    place = source_window(file, target)
-    inside = clip_to_file(place, file)
+def _sample_strip(picture: ReducedFile, target: Target, read: WindowReader) -> Sample:
+    inside = clip_to_file(source_window(picture, target), picture)
     if inside is None:
         height, width = target.shape
         return Sample(
-            np.zeros((len(file.bands), height, width), np.float32),
+            np.zeros((len(picture.bands), height, width), np.float32),
             np.zeros((height, width), np.float32),
         )
-    values, valid = read(dataset, file, inside)
-    nested = nesting(file, target)
-    if nested is not None:
-        return _means_of_squares(values, valid, inside, target=target, nested=nested)
-    return _resample(values, valid, inside, file=file, target=target)
+    values, valid = read(picture, inside)
+    axes = _square_axes(picture, target, inside)
+    if axes is not None:
+        return Sample(*area_sums(values, valid, rows=axes[0], cols=axes[1]))
+    return _resample(values, valid, inside, picture=picture, target=target)
 
 
-def _means_of_squares(
-    values: NDArray[np.float32],
-    valid: NDArray[np.bool_],
-    window: Window,
-    *,
-    target: Target,
-    nested: Nesting,
-) -> Sample:
-    """The definition where no pixel is cut: the mean of squares of `factor` pixels."""
-    height, width = (side * nested.factor for side in target.shape)
-    canvas = np.zeros((len(values) + 1, height, width), np.float32)
-    col, row = nested.col - window.col_off, nested.row - window.row_off
-    rows = slice(max(0, row), min(window.height, row + height))
-    cols = slice(max(0, col), min(window.width, col + width))
-    if rows.start < rows.stop and cols.start < cols.stop:
-        part = canvas[:, rows.start - row : rows.stop - row, cols.start - col : cols.stop - col]
-        part[:-1] = values[:, rows, cols]
-        part[-1] = valid[rows, cols]
-    means = _sums_of_squares(canvas, side=nested.factor) / np.float32(nested.factor**2)
-    return Sample(means[:-1], means[-1])
-
-
-def _sums_of_squares(values: NDArray[np.float32], *, side: int) -> NDArray[np.float32]:
-    rows = values[:, ::side].copy()
-    for row in range(1, side):
-        rows += values[:, row::side]
-    sums = rows[:, :, ::side].copy()
-    for col in range(1, side):
-        sums += rows[:, :, col::side]
-    return sums
+def _square_axes(
+    picture: ReducedFile, target: Target, window: Window
+) -> tuple[Overlaps, Overlaps] | None:
+    """Rows and columns of the target over those of the window, where north is up in both."""
+    own, wanted = picture.transform, target.affine
+    if own.b or own.d or own.a <= 0 or own.e >= 0 or not same_crs(picture.crs, target.crs):
+        return None
+    if _interpolates(picture, target):
+        return None
+    height, width = target.shape
+    cols = overlaps(
+        edge=(wanted.c - own.c) / own.a - window.col_off,
+        step=wanted.a / own.a, count=width, source_count=window.width,
+    )  # fmt: skip
+    rows = overlaps(
+        edge=(wanted.f - own.f) / own.e - window.row_off,
+        step=wanted.e / own.e, count=height, source_count=window.height,
+    )  # fmt: skip
+    return rows, cols
 
 
 def _resample(
-    values: NDArray[np.float32],
-    valid: NDArray[np.bool_],
+    values: NDArray[np.generic],
+    valid: NDArray[np.float32] | None,
     window: Window,
     *,
-    file: OrthoFile,
+    picture: ReducedFile,
     target: Target,
 ) -> Sample:
     # Validity is resampled as a band of its own, in a frame of zeros, so that the warper sees no
     # edge and no nodata: values and weights then are exact sums of areas.
-    bands = np.concatenate([values, valid[None].astype(np.float32)])
+    shares = np.ones(values.shape[1:], np.float32) if valid is None else valid
+    bands = np.concatenate([values.astype(np.float32) * shares, shares[None]])
     framed = np.pad(bands, ((0, 0), (MARGIN_PX, MARGIN_PX), (MARGIN_PX, MARGIN_PX)))
     height, width = framed.shape[1:]
     frame = Window(window.col_off - MARGIN_PX, window.row_off - MARGIN_PX, width, height)
-    crs = target.crs if same_crs(file.crs, target.crs) else file.crs
+    crs = target.crs if same_crs(picture.crs, target.crs) else picture.crs
     result = np.zeros((len(framed), *target.shape), np.float32)
+    method = Resampling.bilinear if _interpolates(picture, target) else Resampling.average
     reproject(
         framed,
         result,
-        src_transform=window_transform(frame, file.transform),
+        src_transform=window_transform(frame, picture.transform),
         src_crs=crs.to_wkt(),
         dst_transform=target.affine,
         dst_crs=target.crs.to_wkt(),
-        resampling=_method(file, target),
+        resampling=method,
         tolerance=0.0,  # exact positions: the approximation would depend on the tile's extent
     )
     return Sample(result[:-1], result[-1])
 
 
-def _method(file: OrthoFile, target: Target) -> Resampling:
-    area = source_pixels_per_pixel(file, target)
-    return Resampling.average if area > 1 + 1e-9 else Resampling.bilinear
-
-
-def _missing_in(file: OrthoFile, window: Window) -> Iterator[tuple[slice, slice]]:
-    height, width = file.block_shape
-    for col, row in sorted(file.missing_blocks):
-        top, left = row * height - window.row_off, col * width - window.col_off
-        if -height < top < window.height and -width < left < window.width:
-            yield (
-                slice(max(0, top), top + height),
-                slice(max(0, left), left + width),
-            )
+def _interpolates(picture: ReducedFile, target: Target) -> bool:
+    """Whether the picture's samples are larger than the target's pixels."""
+    return source_pixels_per_pixel(picture, target) < 1 - 1e-6
 
 
 def env() -> rasterio.Env:
@@ -212,4 +161,4 @@ def env() -> rasterio.Env:
 
     With more threads, OpenJPEG reports a damaged file on stderr, past every handler.
     """
-    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=512)
+    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=96)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import pyproj
 from affine import Affine
@@ -11,7 +11,7 @@ from rasterio.warp import transform, transform_bounds
 from rasterio.windows import Window
 
 from aerialret.ingestion.crs import same_crs
-from aerialret.ingestion.ortho_files import OrthoFile, apply
+from aerialret.ingestion.ortho_files import apply
 from aerialret.tiles.grid import Bounds
 
 PIXELS_AT_ONCE = 12_000_000
@@ -19,9 +19,6 @@ PIXELS_AT_ONCE = 12_000_000
 
 MARGIN_PX = 3
 """Source pixels read around the rectangle: bilinear interpolation needs one."""
-
-_ALIGNED_PX = 1e-3
-"""Grids that differ by less than this are one grid, in pixels."""
 
 
 class Target(NamedTuple):
@@ -44,21 +41,27 @@ class Target(NamedTuple):
         return affine
 
 
-class Nesting(NamedTuple):
-    """Target pixels that are squares of whole file pixels.
+class Raster(Protocol):
+    """What geometry must know of a picture: a file, or a file at a wavelet level."""
 
-    Attributes:
-        factor: File pixels along a side of a target pixel.
-        col: The file's column at the target's upper-left corner.
-        row: The file's row there.
-    """
+    @property
+    def crs(self) -> pyproj.CRS:
+        """Its coordinate system."""
 
-    factor: int
-    col: int
-    row: int
+    @property
+    def transform(self) -> Affine:
+        """From columns and rows to coordinates."""
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
 
 
-def strips(file: OrthoFile, target: Target) -> Iterator[Target]:
+def strips(file: Raster, target: Target) -> Iterator[Target]:
     """`target` in strips from the top, each small enough to be read at once."""
     height, width = target.shape
     window = source_window(file, target)
@@ -72,7 +75,7 @@ def strips(file: OrthoFile, target: Target) -> Iterator[Target]:
         yield Target(bounds, target.crs, (end - first, width))
 
 
-def source_window(file: OrthoFile, target: Target) -> Window:
+def source_window(file: Raster, target: Target) -> Window:
     """The file's columns and rows around `target`, as real numbers, maybe outside the file."""
     left, bottom, right, top = _source_bounds(file, target)
     to_pixels = ~file.transform
@@ -81,7 +84,7 @@ def source_window(file: OrthoFile, target: Target) -> Window:
     return Window(min(cols), min(rows), max(cols) - min(cols), max(rows) - min(rows))
 
 
-def clip_to_file(window: Window, file: OrthoFile) -> Window | None:
+def clip_to_file(window: Window, file: Raster) -> Window | None:
     """Whole columns and rows of the file around `window`, or None where it shows none."""
     first_col = max(0, math.floor(window.col_off) - MARGIN_PX)
     first_row = max(0, math.floor(window.row_off) - MARGIN_PX)
@@ -92,21 +95,7 @@ def clip_to_file(window: Window, file: OrthoFile) -> Window | None:
     return Window(first_col, first_row, end_col - first_col, end_row - first_row)
 
 
-def nesting(file: OrthoFile, target: Target) -> Nesting | None:
-    """How the target's pixels are made of whole pixels of the file, if they are."""
-    own, wanted = file.transform, target.affine
-    if own.b or own.d or not same_crs(file.crs, target.crs):
-        return None
-    factor = max(1, round(abs(wanted.a / own.a)))
-    drift = max(abs(wanted.a - factor * own.a), abs(wanted.e - factor * own.e))
-    col, row = apply(~own, wanted.c, wanted.f)
-    misfit = max(
-        drift * max(target.shape) / abs(own.a), abs(col - round(col)), abs(row - round(row))
-    )
-    return Nesting(factor, round(col), round(row)) if misfit < _ALIGNED_PX else None
-
-
-def source_pixels_per_pixel(file: OrthoFile, target: Target) -> float:
+def source_pixels_per_pixel(file: Raster, target: Target) -> float:
     """How many pixels of the file the target's middle pixel covers."""
     step = target.affine
     x = (target.bounds.left + target.bounds.right) / 2
@@ -119,7 +108,7 @@ def source_pixels_per_pixel(file: OrthoFile, target: Target) -> float:
     return float(abs((bx - ax) * (cy - ay) - (by - ay) * (cx - ax)))
 
 
-def _source_bounds(file: OrthoFile, target: Target) -> tuple[float, float, float, float]:
+def _source_bounds(file: Raster, target: Target) -> tuple[float, float, float, float]:
     if same_crs(file.crs, target.crs):
         return target.bounds
     left, bottom, right, top = transform_bounds(

@@ -9,8 +9,8 @@ from rasterio.windows import Window
 
 from aerialret.config.sources import SourceConfig
 from aerialret.errors import ConfigurationError
+from aerialret.ingestion.decoding import decode
 from aerialret.ingestion.ortho_files import OrthoFile, open_ortho
-from aerialret.ingestion.sampling import read_window
 
 PERCENTILES = (1.0, 99.0)
 """Shares of the darkest and brightest sensor values that are drawn black and white."""
@@ -71,8 +71,8 @@ def _sample(file: OrthoFile, *, windows: int) -> NDArray[np.float32]:
     samples = []
     with open_ortho(file.path) as dataset:
         for window in _windows(file, count=windows):
-            values, valid = read_window(dataset, file, window)
-            samples.append(values[:, valid].ravel())
+            values, valid = decode(dataset, file, window)
+            samples.append(values[:, valid].ravel().astype(np.float32))
     return np.concatenate(samples)
 
 

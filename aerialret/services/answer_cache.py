@@ -72,6 +72,11 @@ class AnswerCache:
             path=body, content_type=content_type, url=request.full_url, from_cache=False
         )
 
+    def drop(self, request: Request) -> None:
+        """Removes the answer to `request`."""
+        for path in reversed(self._paths(request)):
+            path.unlink(missing_ok=True)
+
     def _paths(self, request: Request) -> tuple[Path, Path]:
         key = hashlib.sha256(request.full_url.encode()).hexdigest()
         folder = self._folder / key[:2]

@@ -141,6 +141,10 @@ class ServiceClient:
                 for future in ahead:
                     future.cancel()
 
+    def forget(self, request: Request) -> None:
+        """Drops the answer to `request` from the cache: what was made of it is kept instead."""
+        self._cache.drop(request)
+
     def _ask(self, request: Request) -> CachedAnswer | FailedRequest:
         kept = None if request.refresh else self._cache.find(request)
         if kept is not None:

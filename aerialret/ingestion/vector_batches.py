@@ -6,7 +6,7 @@ in the bytes of the file, and geometries that shapely has no type for (curves).
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ def ogr_batches(
         layer: The layer's name in it.
         columns: Names of the fields to read.
         window: Only features that touch this rectangle, in the layer's CRS; None: all.
-        encoding: Of the texts; empty: what the file says.
+        encoding: Of the texts, where the format does not say; empty: it does.
         batch_size: Most features in a frame.
     """
     # With a rectangle that no feature touches, GDAL 3.12 streams a batch of unset memory from
@@ -63,7 +63,8 @@ def ogr_batches(
             curved = shapely.is_missing(shapes) & batch.column(geometry).is_valid().to_numpy(False)
             if curved.any():
                 shapes[curved] = _linear(path, layer, fids=batch.column(fids).filter(curved))
-            yield from _frame(batch, shapes, columns=columns, window=window)
+            values = {name: _values(batch.column(name), encoding) for name in columns}
+            yield from _frame(values, shapes, window=window)
 
 
 def parquet_batches(
@@ -87,7 +88,8 @@ def parquet_batches(
                 shapes = _shapes(batch.column(main))
             else:
                 shapes = _native_shapes(batch.column(main), kind)
-            yield from _frame(batch, shapes, columns=columns, window=window)
+            values = {name: pd.Series(batch.column(name).to_pandas()) for name in columns}
+            yield from _frame(values, shapes, window=window)
 
 
 @contextmanager
@@ -107,9 +109,8 @@ def _row_groups(
 
 
 def _frame(
-    batch: pyarrow.RecordBatch, shapes: Any, *, columns: Sequence[str], window: Bounds | None
+    values: Mapping[str, pd.Series], shapes: Any, *, window: Bounds | None
 ) -> Iterator[gpd.GeoDataFrame]:
-    values = {name: _values(batch.column(name)) for name in columns}
     frame = gpd.GeoDataFrame(values, geometry=shapely.force_2d(shapes))
     if window is not None:
         near = shapely.intersects(frame.geometry.to_numpy(), shapely.box(*window))
@@ -155,28 +156,25 @@ def _linear(path: Path, layer: str, *, fids: pyarrow.Array) -> Any:
     return frame.geometry.reindex(fids.to_numpy()).to_numpy()
 
 
-def _values(column: pyarrow.Array) -> pd.Series:
+def _values(column: pyarrow.Array, encoding: str) -> pd.Series:
     try:
         column.validate(full=True)  # pandas would not look before a text is used
     except pyarrow.ArrowInvalid:
-        return _decoded(column)
+        return _decoded(column, encoding)
     return pd.Series(column.to_pandas())
 
 
-def _decoded(column: pyarrow.Array) -> pd.Series:
+def _decoded(column: pyarrow.Array, encoding: str) -> pd.Series:
     """Texts of which some are not the UTF-8 that they claim to be."""
     raw = column.cast(pyarrow.binary()).dictionary_encode()
-    texts = np.array([decoded(value.as_py()) for value in raw.dictionary] + [None], dtype=object)
-    return pd.Series(texts[raw.indices.fill_null(len(texts) - 1).to_numpy(zero_copy_only=False)])
+    texts = [_text(value.as_py(), encoding) for value in raw.dictionary]
+    table = np.array([*texts, None], dtype=object)
+    return pd.Series(table[raw.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)])
 
 
-def decoded(raw: bytes) -> str:
-    """The text of some bytes: UTF-8 where they are, else Windows-1252.
-
-    >>> decoded("Château".encode()) == decoded("Château".encode("cp1252"))
-    True
-    """
+def _text(raw: bytes, encoding: str) -> str:
+    """Bytes as UTF-8, without a letter that the end of a column cut; else as Windows-1252."""
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8", errors="ignore" if encoding == "utf-8" else "strict")
     except UnicodeDecodeError:
         return raw.decode("cp1252", errors="replace")

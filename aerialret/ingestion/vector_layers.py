@@ -1,31 +1,35 @@
 """Layers of vector files: a path goes in, what each layer is and its features come out."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pyogrio
 import pyproj
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError
-from pyproj.exceptions import ProjError
 
-from aerialret.errors import MissingCrsError, UnreadableInputError
-from aerialret.ingestion.crs import horizontal, parse_crs
+from aerialret.errors import UnreadableInputError
+from aerialret.ingestion.crs import horizontal
 from aerialret.ingestion.vector_batches import (
     ogr_batches,
     parquet_batches,
     without_measures_quietly,
 )
+from aerialret.ingestion.vector_encoding import TextEncoding, encoding_of
 from aerialret.ingestion.vector_integrity import check_flatgeobuf, check_shapefile
+from aerialret.ingestion.vector_layer import VectorLayer, bounds_between, bounds_in, crs_of
 from aerialret.tiles.grid import Bounds
+
+__all__ = [
+    "BATCH_SIZE", "VECTOR_SUFFIXES", "VectorLayer", "bounds_in", "crs_of", "layers_of",
+    "read_batches", "read_features",
+]  # fmt: skip
 
 VECTOR_SUFFIXES = frozenset({".shp", ".gpkg", ".geojson", ".fgb", ".parquet", ".geoparquet"})
 """Endings of the files that are taken from folders."""
@@ -41,37 +45,13 @@ _FAILURES = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorLayer:
-    """One layer of a vector file.
-
-    Attributes:
-        path: The file.
-        layer: The layer's name in it; empty for GeoParquet.
-        names: Names that a class rule may know it by.
-        label: How reports and messages call it.
-        fields: Names of its fields.
-        feature_count: How many features it has.
-        crs: Its coordinate system, if it says.
-        bounds: The rectangle around its features in its own CRS, if it says.
-    """
-
-    path: Path
-    layer: str
-    names: tuple[str, ...]
-    label: str
-    fields: tuple[str, ...]
-    feature_count: int
-    crs: pyproj.CRS | None
-    bounds: Bounds | None
-
-
-def layers_of(path: Path, *, label: str) -> list[VectorLayer]:
+def layers_of(path: Path, *, label: str, text_fields: Collection[str] = ()) -> list[VectorLayer]:
     """The layers with geometry in the file at `path`, in its own order.
 
     Args:
         path: The file.
         label: How reports and messages call it.
+        text_fields: Fields, in lower case, whose values tell the encoding; empty: all.
 
     Raises:
         UnreadableInputError: It cannot be decoded.
@@ -80,8 +60,11 @@ def layers_of(path: Path, *, label: str) -> list[VectorLayer]:
         if path.suffix.lower() in _PARQUET:
             return [_parquet_layer(path, label=label)]
         check_shapefile(path)
+        text = encoding_of(path, fields=text_fields)
         found = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
-        layers = [_layer(path, name, alone=len(found) == 1, label=label) for name in found]
+        layers = [
+            _layer(path, name, alone=len(found) == 1, label=label, text=text) for name in found
+        ]
         check_flatgeobuf(path, count=sum(layer.feature_count for layer in layers))
         return layers
 
@@ -133,52 +116,20 @@ def read_batches(
         UnreadableInputError: It cannot be decoded.
     """
     crs = crs_of(layer, given=given_crs)
-    window = _bounds_in(extent[0], source=extent[1], target=crs) if extent else None
+    window = bounds_between(extent[0], source=extent[1], target=crs) if extent else None
     with _reading(layer.path):
         for frame in _frames(layer, columns=columns, window=window, batch_size=batch_size):
             yield frame.set_crs(crs, allow_override=True)
 
 
-def crs_of(layer: VectorLayer, *, given: str) -> pyproj.CRS:
-    """The layer's own CRS, or the one that is given for layers without.
-
-    Raises:
-        MissingCrsError: There is neither.
-    """
-    if layer.crs is not None:
-        return layer.crs
-    if given:
-        return parse_crs(given, option="--vector-crs")
-    raise MissingCrsError(
-        f"vector layer {layer.label} has no coordinate system, and none is given; say which one "
-        "it is in with --vector-crs, as in --vector-crs EPSG:2154"
+def _layer(path: Path, name: str, *, alone: bool, label: str, text: TextEncoding) -> VectorLayer:
+    info = pyogrio.read_info(
+        path,
+        layer=name,
+        encoding=text.name or None,
+        force_feature_count=True,
+        force_total_bounds=True,
     )
-
-
-def bounds_in(layer: VectorLayer, *, crs: pyproj.CRS, given_crs: str) -> Bounds | None:
-    """The rectangle around the layer's features in `crs`, if the layer says.
-
-    Raises:
-        MissingCrsError: The layer has no CRS, and none is given.
-    """
-    if layer.bounds is None:
-        return None
-    return _bounds_in(layer.bounds, source=crs_of(layer, given=given_crs), target=crs)
-
-
-def _bounds_in(bounds: Bounds, *, source: Any, target: Any) -> Bounds | None:
-    transformer = pyproj.Transformer.from_crs(source, target, always_xy=True)
-    try:
-        left, bottom, right, top = transformer.transform_bounds(*bounds)
-    except ProjError:
-        return None
-    return (
-        Bounds(left, bottom, right, top) if np.isfinite([left, bottom, right, top]).all() else None
-    )
-
-
-def _layer(path: Path, name: str, *, alone: bool, label: str) -> VectorLayer:
-    info = pyogrio.read_info(path, layer=name, force_feature_count=True, force_total_bounds=True)
     count = int(info["features"])
     bounds = info["total_bounds"]
     return VectorLayer(
@@ -190,6 +141,7 @@ def _layer(path: Path, name: str, *, alone: bool, label: str) -> VectorLayer:
         feature_count=count,
         crs=_crs(info["crs"]),
         bounds=Bounds(*map(float, bounds)) if count and bounds is not None else None,
+        text=text,
     )
 
 
@@ -230,7 +182,7 @@ def _frames(
         layer.layer,
         columns=columns,
         window=window,
-        encoding="",
+        encoding=layer.encoding,
         batch_size=batch_size,
     )
 

@@ -29,6 +29,7 @@ class DateGround:
         cells: The ground that each file stands for: more than its own where all keep a distance.
         density: The share of the cells that is imagery.
         missing: Sheets that are missing from their lattice.
+        damaged: Sheets that cannot be used, where their place is known.
         vectors: The rectangles around the vectors of each delivery.
     """
 
@@ -38,6 +39,7 @@ class DateGround:
     cells: tuple[Bounds, ...]
     density: float
     missing: tuple[Bounds, ...]
+    damaged: tuple[Bounds, ...]
     vectors: tuple[Bounds, ...]
 
 
@@ -71,10 +73,17 @@ def canvas_of(report: CheckReport, *, vector_crs: str = "") -> Canvas | None:
         alone = tuple(box for box in boxes if box)
         dates = [
             DateGround(
-                date="", format="", sheets=(), cells=(), density=1.0, missing=(), vectors=alone
+                date="",
+                format="",
+                sheets=(),
+                cells=(),
+                density=1.0,
+                missing=(),
+                damaged=(),
+                vectors=alone,
             )
         ]
-    sheets = union(box for date in dates for box in (*date.sheets, *date.missing))
+    sheets = union(box for date in dates for box in (*date.sheets, *date.missing, *date.damaged))
     vectors = [box for date in dates for box in date.vectors]
     extent = _extent(sheets, vectors)
     if extent is None:
@@ -84,14 +93,6 @@ def canvas_of(report: CheckReport, *, vector_crs: str = "") -> Canvas | None:
 
 
 def _ground(date: DateParts, *, crs: str, vector_crs: str) -> DateGround:
-    missing = []
-    for part in date.imagery:
-        if part.lattice:
-            source, target = (pyproj.CRS.from_user_input(name) for name in (part.crs, crs))
-            found = (
-                bounds_between(box, source=source, target=target) for box in part.lattice.missing
-            )
-            missing += [box for box in found if box]
     boxes = [vector_extent(part, crs=crs, given_crs=vector_crs) for part in date.vectors]
     sheets = tuple(box for part in date.imagery for box in imagery_boxes(part, crs=crs))
     cells = _cells(date.imagery, sheets)
@@ -102,9 +103,21 @@ def _ground(date: DateParts, *, crs: str, vector_crs: str) -> DateGround:
         sheets=sheets,
         cells=cells,
         density=_area(sheets) / _area(cells) if cells else 1.0,
-        missing=tuple(missing),
+        missing=_moved(date.imagery, "missing", crs=crs),
+        damaged=_moved(date.imagery, "unusable", crs=crs),
         vectors=tuple(box for box in boxes if box),
     )
+
+
+def _moved(imagery: Sequence[Imagery], name: str, *, crs: str) -> tuple[Bounds, ...]:
+    """Rectangles of all imagery, in the map's system."""
+    found = []
+    for part in imagery:
+        if part.crs:
+            source, target = (pyproj.CRS.from_user_input(text) for text in (part.crs, crs))
+            boxes: tuple[Bounds, ...] = getattr(part, name)
+            found += [bounds_between(box, source=source, target=target) for box in boxes]
+    return tuple(box for box in found if box)
 
 
 def same_ground(canvas: Canvas) -> list[list[DateGround]]:
@@ -119,10 +132,17 @@ def same_ground(canvas: Canvas) -> list[list[DateGround]]:
     return groups
 
 
+def named_dates(group: Sequence[DateGround], *, most: int) -> str:
+    """The dates of a group, in at most `most` letters where that can be."""
+    named = [date.date for date in group if date.date]
+    text = ", ".join(named)
+    return text if len(text) <= most else f"{len(named)} dates, {named[0]}..{named[-1]}"
+
+
 def _is_same(one: DateGround, other: DateGround) -> bool:
     return all(
         _alike(getattr(one, name), getattr(other, name))
-        for name in ("sheets", "missing", "vectors")
+        for name in ("sheets", "missing", "damaged", "vectors")
     )
 
 

@@ -69,7 +69,7 @@ def _of_inventory(inventory: Inventory) -> Iterator[Finding]:
     for file in inventory.skipped:
         reasons.setdefault(file.reason, []).append(file)
     for reason, files in reasons.items():
-        harmless = "quicklook" in reason
+        harmless = all(file.is_expected for file in files)
         text = f"{_counted(len(files), 'file')} will be skipped, {reason}: "
         text += listed([file.path.name for file in files])
         yield Finding(severity="note" if harmless else "warning", text=text)
@@ -96,6 +96,8 @@ def _of_imagery(imagery: Imagery) -> Iterator[Finding]:
         names = listed([sheet_name(box) for box in imagery.lattice.missing])
         count = _counted(len(imagery.lattice.missing), "sheet")
         yield _warning(f"{count}{of} missing from the lattice, by north-western corner: {names}")
+    for text, doubtful in _doubts(imagery).items():
+        yield Finding(severity="note", text=f"{listed(doubtful, shown=3)}: {text}")
     if imagery.overlap > _LEAST_OVERLAP:
         yield Finding(
             severity="note",
@@ -107,6 +109,15 @@ def _of_imagery(imagery: Imagery) -> Iterator[Finding]:
         values.pop("", None)
         if len(values) > 1:
             yield Finding(severity="note", text=f"{what}{of}: {_tally(values)}")
+
+
+def _doubts(imagery: Imagery) -> dict[str, list[str]]:
+    """What contradicts the positions of files, with the files' names."""
+    found: dict[str, list[str]] = {}
+    for file in imagery.files:
+        for text in file.doubts:
+            found.setdefault(text, []).append(file.path.name)
+    return found
 
 
 def _of_vectors(vectors: Vectors, source: SourceConfig) -> Iterator[Finding]:
@@ -129,6 +140,8 @@ def _of_vectors(vectors: Vectors, source: SourceConfig) -> Iterator[Finding]:
             yield Finding(
                 severity="note", text=f"{layer.name} has no field {', '.join(layer.lacking_fields)}"
             )
+    for text in vectors.text_warnings:
+        yield Finding(severity="note", text=text)
     if not vectors.drawn and not vectors.guessed_class and vectors.layers:
         names = listed([layer.name for layer in vectors.layers])
         yield _warning(

@@ -13,6 +13,7 @@ from aerialret.checking.lattice import Lattice, find_lattice, overlap_share
 from aerialret.checking.parts import Part
 from aerialret.checking.rasters import CheckedRaster, check_raster, crs_of
 from aerialret.config.sources import SourceConfig
+from aerialret.ingestion.bdortho_names import parse_name
 from aerialret.ingestion.crs import crs_name
 from aerialret.tiles.grid import Bounds
 
@@ -30,20 +31,18 @@ class Imagery:
         files: Each file's facts.
         boxes: The rectangles of the usable files in `crs`, in their order.
         crs: A system in metres: the files' own if it is one.
+        unusable: The rectangles of the other files in `crs`, where they are known.
         lattice: The lattice that its sheets lie on, if they do.
         overlap: The share of the ground that more than one file covers.
-        indexed: How many sheets the tile index of the delivery outlines; 0: there is none.
-        unfilled: Sheets of the tile index that no file covers, by name.
     """
 
     part: Part
     files: tuple[CheckedRaster, ...]
     boxes: tuple[Bounds, ...] = ()
     crs: str = ""
+    unusable: tuple[Bounds, ...] = ()
     lattice: Lattice | None = None
     overlap: float = 0.0
-    indexed: int = 0
-    unfilled: tuple[str, ...] = ()
 
     @property
     def usable(self) -> tuple[CheckedRaster, ...]:
@@ -59,6 +58,11 @@ class Imagery:
     def without_crs(self) -> tuple[CheckedRaster, ...]:
         """Files that lack only a coordinate system."""
         return tuple(file for file in self.files if file.lacks_crs and not file.damage)
+
+    @property
+    def missing(self) -> tuple[Bounds, ...]:
+        """Sheets that are missing from the lattice, in `crs`."""
+        return self.lattice.missing if self.lattice else ()
 
     @property
     def extent(self) -> Bounds | None:
@@ -97,21 +101,36 @@ def summarise(part: Part, files: Sequence[CheckedRaster]) -> Imagery:
     usable = [file for file in files if file.is_usable]
     crs = _metric(usable)
     if crs is None:
-        unusable = tuple(_with_damage(file) if file.is_usable else file for file in files)
-        return Imagery(part=part, files=unusable)
+        lost = tuple(_with_damage(file) if file.is_usable else file for file in files)
+        return Imagery(part=part, files=lost)
     placed = [(file, _box(file, crs)) for file in files]
     kept = tuple(
         _with_damage(file) if file.is_usable and box is None else file for file, box in placed
     )
     boxes = tuple(box for file, box in placed if file.is_usable and box)
+    elsewhere = (_place(file, crs, like=boxes) for file in files if not file.is_usable)
+    unusable = tuple(box for box in elsewhere if box)
     return Imagery(
         part=part,
         files=kept,
         boxes=boxes,
         crs=crs_name(crs),
-        lattice=find_lattice(boxes),
+        unusable=unusable,
+        lattice=find_lattice((*boxes, *unusable)),
         overlap=overlap_share(boxes),
     )
+
+
+def _place(file: CheckedRaster, crs: pyproj.CRS, *, like: Sequence[Bounds]) -> Bounds | None:
+    """Where an unusable file should lie: by its header, else by its name and the others' size."""
+    if file.bounds and file.crs:
+        return bounds_between(file.bounds, source=crs_of(file), target=crs)
+    name = parse_name(file.path)
+    if name is None or not like or file.lacks_crs:
+        return None
+    sides = (like[0].width, like[0].height)
+    box = Bounds(name.left_m, name.top_m - sides[1], name.left_m + sides[0], name.top_m)
+    return box if name.epsg and crs.to_epsg() == name.epsg else None
 
 
 def _metric(usable: Sequence[CheckedRaster]) -> pyproj.CRS | None:

@@ -2,21 +2,22 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aerialret.checking.delivery_names import is_archive
+from aerialret.errors import AerialretError
 from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.ortho_folders import PICTURE_SUFFIXES, find_orthos
 from aerialret.ingestion.vector_layers import VECTOR_SUFFIXES
 from aerialret.manifest import MANIFEST_NAME
 
 _NEED_ANOTHER_DRIVER = frozenset({".ecw", ".sid", ".mrsid"})
-_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".gif", ".bmp"})
+_PICTURES = PICTURE_SUFFIXES | {".gif", ".bmp"}
 _OTHER_VECTORS = frozenset(
     {".gml", ".kml", ".kmz", ".dxf", ".dwg", ".mif", ".sql", ".gdb", ".sqlite", ".json"}
 )
-_QUICKLOOK_WORDS = ("quicklook", "preview", "thumbnail", "apercu", "overview")
 
 TILE_INDEXES = frozenset({"dalles", "dalle", "tableau_assemblage"})
 """Stems of vector files that outline the sheets of a delivery of imagery."""
@@ -29,10 +30,12 @@ class SkippedFile:
     Attributes:
         path: Where it lies.
         reason: Why, and what can be done.
+        is_expected: Whether nothing is lost with it, as with a quicklook.
     """
 
     path: Path
     reason: str
+    is_expected: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +67,15 @@ def take_inventory(root: Path) -> Inventory:
     """The files at `root`, a file or a folder, in the order of names; hidden ones are left out."""
     if root.is_dir() and (root / MANIFEST_NAME).is_file():
         return Inventory(root=root, artefacts=(root,))
+    files = [root] if root.is_file() else list(_walk(root))
+    imagery = _imagery(root, files)
     kinds: dict[str, list[Path]] = {}
     skipped: list[SkippedFile] = []
     others: Counter[str] = Counter()
-    for path in [root] if root.is_file() else _walk(root):
-        kind = _kind(path)
+    for path in files:
+        kind = "ortho" if path in imagery else _kind(path)
         if kind == "skipped":
-            skipped.append(SkippedFile(path=path, reason=_why_skipped(path)))
+            skipped.append(_skipped(path))
         elif kind:
             kinds.setdefault(kind, []).append(path)
         else:
@@ -101,33 +106,47 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield from _walk(path)
 
 
+def _imagery(root: Path, files: Sequence[Path]) -> set[Path]:
+    """The files that `ingest` takes for imagery."""
+    endings = ORTHO_SUFFIXES | PICTURE_SUFFIXES
+    if not any(path.suffix.lower() in endings for path in files):
+        return set()
+    try:
+        return set(find_orthos([str(root)], base=Path()).paths) & set(files)
+    except AerialretError:
+        return set()
+
+
 def _kind(path: Path) -> str:
     suffix = path.suffix.lower()
     if is_archive(path.name):
         return "archive"
     if suffix != ".gdb" and path.is_dir():
         return "artefact"
-    if suffix in ORTHO_SUFFIXES:
-        return "skipped" if _is_quicklook(path) else "ortho"
     if suffix in VECTOR_SUFFIXES:
         return "tile index" if path.stem.lower() in TILE_INDEXES else "vector"
-    known = suffix in _NEED_ANOTHER_DRIVER or suffix in _PICTURES or suffix in _OTHER_VECTORS
-    return "skipped" if known else ""
+    raster = suffix in ORTHO_SUFFIXES or suffix in _NEED_ANOTHER_DRIVER or suffix in _PICTURES
+    return "skipped" if raster or suffix in _OTHER_VECTORS else ""
 
 
-def _why_skipped(path: Path) -> str:
+def _skipped(path: Path) -> SkippedFile:
     suffix = path.suffix.lower()
     if suffix in _NEED_ANOTHER_DRIVER:
-        return (
-            f"{suffix[1:].upper()} needs a proprietary driver; convert it to GeoTIFF, or order "
-            "the delivery as JPEG2000"
+        reason = (
+            f"{suffix[1:].upper()} needs a licensed library; convert it with 'gdal_translate' of "
+            "a GDAL that has its driver, or order the delivery as JPEG2000"
         )
+        return SkippedFile(path=path, reason=reason)
     if suffix in _OTHER_VECTORS:
-        return "not a format that ingest takes from folders; convert it with ogr2ogr to GPKG"
-    if _is_quicklook(path):
-        return "a quicklook, no orthophoto"
-    return "a picture without georeference; search for it with 'aerialret query'"
+        reason = "no format that is taken from folders; convert it to GPKG with 'ogr2ogr'"
+        return SkippedFile(path=path, reason=reason)
+    if suffix in ORTHO_SUFFIXES:
+        reason = "it lies beside the imagery of its delivery (quicklook, supplement)"
+        return SkippedFile(path=path, reason=reason, is_expected=True)
+    reason = "a picture without position; search for it with 'aerialret query'"
+    return SkippedFile(path=path, reason=reason, is_expected=_is_quicklook(path))
 
 
 def _is_quicklook(path: Path) -> bool:
-    return any(word in path.stem.lower() for word in _QUICKLOOK_WORDS)
+    words = ("quicklook", "preview", "thumbnail", "apercu", "vignette")
+    return any(word in part.lower() for part in path.parts[-3:] for word in words)

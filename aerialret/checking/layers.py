@@ -1,5 +1,6 @@
 """Vector layers of one part looked at: files go in, their layers, classes and gaps come out."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +65,8 @@ class Vectors:
         layers: The layers.
         damaged: Files that cannot be read.
         editions: Editions that the layers' names betray, each with one such layer.
-        encodings: Encodings of the texts, with the number of layers.
+        encodings: Encodings of the texts and how each was told, with the number of layers.
+        text_warnings: Wrong marks of encodings.
         empty_classes: Classes that no feature can get.
         absent_layers: For each of them, layers of this edition that would give it.
         guessed_class: The class that the files' names suggest where no layer is mapped.
@@ -77,6 +79,7 @@ class Vectors:
     damaged: tuple[SkippedFile, ...]
     editions: dict[str, str]
     encodings: dict[str, int]
+    text_warnings: tuple[str, ...]
     empty_classes: tuple[str, ...]
     absent_layers: dict[str, tuple[str, ...]]
     guessed_class: str = ""
@@ -135,7 +138,12 @@ def check_layers(part: Part, *, classes: str, base: Path, progress: Progress) ->
         layers=checked,
         damaged=tuple(damaged),
         editions=editions,
-        encodings={},
+        encodings=_encodings(layers),
+        text_warnings=tuple(
+            dict.fromkeys(
+                f"{item.label}: {item.text.warning}" for item in layers if item.text.warning
+            )
+        ),
         empty_classes=empty,
         absent_layers={item: names for item, names in absent.items() if names},
         guessed_class=guessed_class(part.files) if features and not drawn else "",
@@ -154,6 +162,13 @@ def _read(
             damaged.append(SkippedFile(path=path, reason=str(error.__cause__ or error)))
         progress("vector files", number, len(files))
     return layers, damaged
+
+
+def _encodings(layers: Sequence[VectorLayer]) -> dict[str, int]:
+    told = Counter(
+        f"{layer.encoding} (from {layer.text.origin})" for layer in layers if layer.encoding
+    )
+    return dict(sorted(told.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _best_mapping(

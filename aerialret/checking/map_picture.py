@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from aerialret.atomic import atomic_file
-from aerialret.checking.canvas import Canvas, DateGround, same_ground
+from aerialret.checking.canvas import Canvas, DateGround, named_dates, same_ground
 from aerialret.checking.distances import round_distance, spoken_distance
 from aerialret.tiles.grid import Bounds
 
@@ -27,6 +27,7 @@ _LEGEND_LINE_IN = 0.27
 _PAD = 0.06
 _TICKS = 6
 _PANELS = 6
+_TITLE = 40  # letters
 _PANEL_COLUMNS = 2
 
 
@@ -86,12 +87,7 @@ def _panel(axes: Any, canvas: Canvas, group: Sequence[DateGround], *, colour: st
     _draw_date(axes, group[0], colour=colour)
     _frame(axes, canvas.extent)
     _scale_bar(axes, canvas.extent)
-    axes.set_title(_dates(group), fontsize=10, color=_INK, loc="left", pad=5)
-
-
-def _dates(group: Sequence[DateGround]) -> str:
-    named = [date.date for date in group if date.date]
-    return ", ".join(named) if len(named) <= 10 else f"{len(named)} dates, {named[0]}..{named[-1]}"
+    axes.set_title(named_dates(group, most=_TITLE), fontsize=10, color=_INK, loc="left", pad=5)
 
 
 def _draw_date(axes: Any, date: DateGround, *, colour: str) -> None:
@@ -102,6 +98,7 @@ def _draw_date(axes: Any, date: DateGround, *, colour: str) -> None:
         axes, date.missing, facecolor="white", edgecolor=_MISSING, hatch="////", linewidth=1.0,
         zorder=4,
     )  # fmt: skip
+    _add(axes, date.damaged, facecolor=_MISSING, edgecolor=_INK, linewidth=1.0, zorder=4)
     _add(axes, date.vectors, facecolor=_VECTORS, alpha=0.06, zorder=5)
     _add(
         axes, date.vectors, facecolor="none", edgecolor=_VECTORS, linestyle=(0, (5, 3)),
@@ -167,6 +164,9 @@ def _handles(canvas: Canvas, groups: Sequence[Sequence[DateGround]]) -> Iterator
         yield Patch(
             facecolor="white", edgecolor=_MISSING, hatch="////", label=f"missing sheets: {count:,}"
         )
+    unusable = sum(len(date.damaged) for date in canvas.dates)
+    if unusable:
+        yield Patch(facecolor=_MISSING, edgecolor=_INK, label=f"unusable sheets: {unusable:,}")
     if any(date.vectors for date in canvas.dates):
         where = " (some beyond the map)" if canvas.is_beyond else ""
         yield Patch(
@@ -180,7 +180,7 @@ def _handles(canvas: Canvas, groups: Sequence[Sequence[DateGround]]) -> Iterator
 def _imagery_label(group: Sequence[DateGround]) -> str:
     files = sum(len(date.sheets) for date in group)
     formats = " and ".join(sorted({date.format for date in group}))
-    words = f"imagery of {_dates(group)}" if group[0].date else "imagery"
+    words = f"imagery of {named_dates(group, most=_TITLE)}" if group[0].date else "imagery"
     return f"{words}: {files:,} file{'' if files == 1 else 's'}, {formats}"
 
 

@@ -14,12 +14,14 @@ class Part:
     """Files of one delivery, or loose files of one year.
 
     Attributes:
+        root: The path that was asked about.
         folder: Where it begins.
         delivery: What its folder's name says, if it is a delivery's.
         years: Years in the names of its files and folders, in order.
         files: Its files.
     """
 
+    root: Path
     folder: Path
     delivery: DeliveryName | None
     years: tuple[str, ...]
@@ -58,25 +60,27 @@ def split_parts(files: Sequence[Path], *, root: Path, by_year: bool) -> list[Par
 
 
 def paths_to_name(
-    wanted: Sequence[Path], *, folder: Path, below: Callable[[Path], Iterable[Path]]
+    wanted: Sequence[Path], *, root: Path, below: Callable[[Path], Iterable[Path]]
 ) -> tuple[str, ...] | None:
     """What an option must be given so that it takes `wanted` and nothing else; None: too much.
 
     Args:
         wanted: The files to take.
-        folder: Where they lie, at any depth.
+        root: The path that was asked about: a folder above them, or the file itself.
         below: All files that an option takes from a folder.
     """
-    if len(wanted) == 1:
-        return (str(wanted[0]),)
-    parent = _common_parent(wanted) if folder.is_dir() else folder
-    if set(below(parent)) == set(wanted):
-        return (str(parent),)
+    if len(wanted) == 1 and root.is_file():
+        return (str(root),)
+    parent = _common_parent(wanted)
+    folders = [folder for folder in parent.parents if root in (folder, *folder.parents)]
+    for folder in [*reversed(folders), parent]:
+        if set(below(folder)) == set(wanted):
+            return (str(folder),)
     years = {year_in(path.name) for path in wanted}
-    for suffix in sorted({path.suffix for path in wanted}):
-        pattern = f"*{years.copy().pop()}*{suffix}" if len(years) == 1 else ""
-        if pattern and set(parent.glob(pattern)) == set(wanted):
-            return (str(parent / pattern),)
+    suffixes = {path.suffix for path in wanted}
+    pattern = f"*{min(years)}*{min(suffixes)}"
+    if len(years) == len(suffixes) == 1 and set(parent.glob(pattern)) == set(wanted):
+        return (str(parent / pattern),)
     return tuple(map(str, wanted)) if len(wanted) <= _LISTED else None
 
 
@@ -85,7 +89,8 @@ def _part(files: Sequence[Path], *, root: Path, found: tuple[Path, DeliveryName]
     if not years and found is None:
         years = {year for path in files if (year := _year(path, root=root))}
     return Part(
-        folder=_common_parent(files) if len(files) > 1 or root.is_file() else root,
+        root=root,
+        folder=found[0] if found and _is_below(found[0], root) else _common_parent(files),
         delivery=found[1] if found else None,
         years=tuple(sorted(years)),
         files=tuple(files),
@@ -94,11 +99,15 @@ def _part(files: Sequence[Path], *, root: Path, found: tuple[Path, DeliveryName]
 
 def _delivery_above(path: Path) -> tuple[Path, DeliveryName] | None:
     """The delivery that a file belongs to: the nearest folder above it with such a name."""
-    for folder in path.absolute().parents:
+    for folder in (*path.parents, *path.absolute().parents):
         name = parse_delivery_name(folder.name)
         if name:
             return folder, name
     return None
+
+
+def _is_below(folder: Path, root: Path) -> bool:
+    return root == folder or root in folder.parents
 
 
 def _year(path: Path, *, root: Path) -> str:

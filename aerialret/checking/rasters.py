@@ -38,6 +38,7 @@ class CheckedRaster:
         resolution: Side of a pixel in the unit of its CRS.
         bounds: The rectangle around it in its CRS.
         no_image: What tells where there is no image: `nodata 0`, `alpha`, `mask`, or nothing.
+        doubts: What contradicts its position.
     """
 
     path: Path
@@ -55,6 +56,7 @@ class CheckedRaster:
     resolution: float = 0.0
     bounds: Bounds | None = None
     no_image: str = ""
+    doubts: tuple[str, ...] = ()
 
     @property
     def is_usable(self) -> bool:
@@ -106,6 +108,7 @@ def _checked(
         resolution=abs(transform.determinant) ** 0.5,
         bounds=None if transform.is_identity else Bounds(min(xs), min(ys), max(xs), max(ys)),
         no_image=_no_image(dataset),
+        doubts=file.warnings if file else (),
     )
 
 

@@ -3,19 +3,22 @@
 import math
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import shapely
 
 from aerialret.checking.dates import DateParts
 from aerialret.checking.extents import is_metric
+from aerialret.checking.findings import listed
 from aerialret.checking.imagery import Imagery
 from aerialret.checking.layers import Vectors
 from aerialret.checking.parts import paths_to_name
 from aerialret.checking.rasters import crs_of
 from aerialret.checking.report import Suggestion
 from aerialret.config.sources import GridConfig, SourceConfig
-from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
+from aerialret.errors import AerialretError
+from aerialret.ingestion.ortho_folders import find_orthos
 from aerialret.ingestion.source_files import files_below
 from aerialret.ingestion.vector_layers import VECTOR_SUFFIXES
 
@@ -90,20 +93,20 @@ def _ortho_paths(imagery: Sequence[Imagery], conditions: list[str]) -> tuple[str
     found: list[str] = []
     for part in imagery:
         wanted = [file.path for file in part.usable]
-        if not wanted:
-            continue
-        named = paths_to_name(
-            wanted,
-            folder=part.part.folder,
-            below=lambda folder: files_below(folder, suffixes=ORTHO_SUFFIXES),
-        )
+        named = paths_to_name(wanted, root=part.part.root, below=_orthos_below) if wanted else ()
         if named is None:
             named = (str(part.part.folder),)
-            conditions.append(
-                f"move the files that cannot be used, or are of another date, out of {named[0]}"
-            )
+            unusable = [file.path for file in part.files if not file.is_usable]
+            conditions.append(_move_away(unusable, folder=part.part.folder))
         found += named
     return tuple(found)
+
+
+def _orthos_below(folder: Path) -> Sequence[Path]:
+    try:
+        return find_orthos([str(folder)], base=Path()).paths
+    except AerialretError:
+        return ()
 
 
 def _vector_paths(part: Vectors, conditions: list[str]) -> tuple[str, ...]:
@@ -115,12 +118,17 @@ def _vector_paths(part: Vectors, conditions: list[str]) -> tuple[str, ...]:
     bad = {item.path for item in part.damaged}
     named = paths_to_name(
         [path for path in part.part.files if path not in bad],
-        folder=part.part.folder,
+        root=part.part.root,
         below=lambda folder: files_below(folder, suffixes=VECTOR_SUFFIXES),
     )
-    if named is None:
-        conditions.append(f"move the damaged vector files out of {part.part.folder}")
+    if named is None and bad:
+        conditions.append(_move_away(sorted(bad), folder=part.part.folder))
     return named or (str(part.part.folder),)
+
+
+def _move_away(paths: Sequence[Path], *, folder: Path) -> str:
+    names = listed([path.name for path in paths]) if paths else "what is of another date"
+    return f"first move away from {folder}: {names}"
 
 
 def _grid(dates: Sequence[DateParts], pieces: Sequence[Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aerialret.checking.canvas import Canvas, DateGround, same_ground
+from aerialret.checking.canvas import Canvas, DateGround, named_dates, same_ground
 from aerialret.checking.distances import round_distance, spoken_distance
 from aerialret.tiles.grid import Bounds
 
@@ -31,6 +31,7 @@ class Glyphs:
         some: Imagery on less than half of the character.
         vectors: Vectors alone.
         missing: A sheet that is missing.
+        damaged: A sheet that cannot be used.
         frame: Corners, horizontal and vertical lines.
         bar: Ends and middle of the scale bar.
     """
@@ -40,14 +41,31 @@ class Glyphs:
     some: str
     vectors: str
     missing: str
+    damaged: str
     frame: str
     bar: str
 
 
 UNICODE = Glyphs(
-    both="█", imagery="▓", some="░", vectors="·", missing="?", frame="┌┐└┘─│", bar="├─┤"
+    both="█",
+    imagery="▓",
+    some="░",
+    vectors="·",
+    missing="?",
+    damaged="!",
+    frame="┌┐└┘─│",
+    bar="├─┤",
 )
-ASCII = Glyphs(both="#", imagery="+", some="-", vectors=".", missing="?", frame="++++-|", bar="|-|")
+ASCII = Glyphs(
+    both="#",
+    imagery="+",
+    some="-",
+    vectors=".",
+    missing="?",
+    damaged="!",
+    frame="++++-|",
+    bar="|-|",
+)
 
 
 def glyphs_for(encoding: str | None) -> Glyphs:
@@ -63,17 +81,17 @@ def terminal_maps(canvas: Canvas, *, glyphs: Glyphs = UNICODE) -> list[str]:
     """The lines of the maps: one for all dates that show the same ground, else one for each."""
     lines: list[str] = []
     for group in same_ground(canvas):
-        named = ", ".join(date.date for date in group if date.date)
-        lines += _map(canvas, _shares(canvas, group[0]), title=named, glyphs=glyphs)
+        title = named_dates(group, most=_shape(canvas.extent)[1] - 4)
+        lines += _map(canvas, _shares(canvas, group[0]), title=title, glyphs=glyphs)
     return lines
 
 
-def _shares(canvas: Canvas, date: DateGround) -> tuple[Share, Share, Share]:
-    """The shares of each character that sheets, missing sheets and vectors cover."""
+def _shares(canvas: Canvas, date: DateGround) -> tuple[Share, ...]:
+    """The shares of each character that sheets, missing and damaged ones, and vectors cover."""
     shape = _shape(canvas.extent)
-    boxes: tuple[Sequence[Bounds], ...] = (date.cells, date.missing, date.vectors)
-    sheets, missing, vectors = (_covered(found, canvas.extent, shape) for found in boxes)
-    return sheets * date.density, missing, vectors
+    boxes = (date.cells, date.missing, date.damaged, date.vectors)
+    sheets, *others = (_covered(found, canvas.extent, shape) for found in boxes)
+    return sheets * date.density, *others
 
 
 def _shape(extent: Bounds) -> tuple[int, int]:
@@ -104,16 +122,16 @@ def _along(start: float, end: float, length: float, count: int) -> tuple[int, Sh
     return first, np.clip(np.minimum(edges[1:], high) - np.maximum(edges[:-1], low), 0, 1)
 
 
-def _map(
-    canvas: Canvas, shares: tuple[Share, Share, Share], *, title: str, glyphs: Glyphs
-) -> list[str]:
-    sheets, missing, vectors = shares
+def _map(canvas: Canvas, shares: tuple[Share, ...], *, title: str, glyphs: Glyphs) -> list[str]:
+    sheets, missing, damaged, vectors = shares
     drawn = np.full(sheets.shape, " ")
-    drawn[vectors >= _SOME] = glyphs.vectors
-    drawn[sheets >= _SOME] = glyphs.some
-    drawn[sheets >= _SOLID] = glyphs.imagery
-    drawn[(sheets >= _SOLID) & (vectors >= _SOLID)] = glyphs.both
-    drawn[(missing >= _SOLID) & (sheets < _SOLID)] = glyphs.missing
+    here, there = _shown(sheets), _shown(vectors)
+    drawn[there] = glyphs.vectors
+    drawn[here & (sheets < _SOLID)] = glyphs.some
+    drawn[here & (sheets >= _SOLID)] = glyphs.imagery
+    drawn[here & there & (sheets >= _SOLID)] = glyphs.both
+    drawn[_shown(missing) & (sheets < _SOLID)] = glyphs.missing
+    drawn[_shown(damaged)] = glyphs.damaged
     rows = ["".join(row) for row in drawn]
     width = len(rows[0])
     upper_left, upper_right, lower_left, lower_right, line, side = tuple(glyphs.frame)
@@ -127,6 +145,17 @@ def _map(
     ]
 
 
+def _shown(share: Share) -> NDArray[np.bool_]:
+    """Where a character is drawn: half covered at least, or a little, far from such a one.
+
+    A little beside a full character is the edge of the same area.
+    """
+    solid = share >= _SOLID
+    near = np.pad(solid, 1)
+    near = near[:-2, 1:-1] | near[2:, 1:-1] | near[1:-1, :-2] | near[1:-1, 2:]
+    return solid | ((share >= _SOME) & ~near)
+
+
 def _legend(used: set[str], glyphs: Glyphs) -> list[str]:
     named = (
         (glyphs.both, "imagery and vectors"),
@@ -134,6 +163,7 @@ def _legend(used: set[str], glyphs: Glyphs) -> list[str]:
         (glyphs.some, "some imagery"),
         (glyphs.vectors, "vectors"),
         (glyphs.missing, "missing sheet"),
+        (glyphs.damaged, "unusable sheet"),
     )
     shown = [f"{glyph} {what}" for glyph, what in named if glyph in used]
     return ["  ".join(shown)] if shown else []

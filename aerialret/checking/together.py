@@ -50,10 +50,20 @@ def imagery_boxes(part: Imagery, *, crs: str) -> list[Bounds]:
 
 
 def vector_extent(part: Vectors, *, crs: str, given_crs: str = "") -> Bounds | None:
-    """The rectangle around the features of the layers with a class, in `crs`."""
+    """The rectangle where the vectors are complete, in `crs`: coverage layers, else features."""
+    coverage = [layer for layer in part.layers if layer.is_coverage and layer.features]
+    return _extent_of(coverage or part.drawn or part.layers, crs=crs, given_crs=given_crs)
+
+
+def feature_extent(part: Vectors, *, crs: str, given_crs: str = "") -> Bounds | None:
+    """The rectangle around the features that are drawn, in `crs`."""
+    return _extent_of(part.drawn or part.layers, crs=crs, given_crs=given_crs)
+
+
+def _extent_of(layers: Sequence[CheckedLayer], *, crs: str, given_crs: str) -> Bounds | None:
     target = pyproj.CRS.from_user_input(crs) if crs else None
     boxes = []
-    for layer in part.drawn or part.layers:
+    for layer in layers:
         name = layer.crs or given_crs
         if target and name and layer.bounds:
             source = pyproj.CRS.from_user_input(name)
@@ -77,7 +87,7 @@ def compare(dates: Sequence[DateParts], *, crs: str, vector_crs: str) -> list[Fi
 def _vectors_on_imagery(
     vectors: Vectors, boxes: Sequence[Bounds], *, date: DateParts, crs: str, given_crs: str
 ) -> Iterator[Finding]:
-    extent, ground = vector_extent(vectors, crs=crs, given_crs=given_crs), union(boxes)
+    extent, ground = feature_extent(vectors, crs=crs, given_crs=given_crs), union(boxes)
     if ground is None:
         return
     where = f"the imagery{_of(date.date)}"
@@ -97,11 +107,11 @@ def _vectors_on_imagery(
             ),
         )
         return
-    share = _share(boxes, within=extent)
+    share = _share(boxes, within=vector_extent(vectors, crs=crs, given_crs=given_crs) or extent)
     if share < _MOST:
         yield Finding(
             severity="note",
-            text=f"the rectangle around the vectors holds {share:.0%} of {where}; masks outside "
+            text=f"the vectors are complete in {share:.0%} of {where} at most; masks outside "
             "are 'no coverage'",
         )
     years = (vectors.part.date[:4], date.date[:4])

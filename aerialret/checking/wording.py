@@ -1,5 +1,6 @@
 """The report as a person reads it: what was found goes in, lines of text come out."""
 
+import textwrap
 from collections.abc import Iterator
 
 from aerialret.checking.canvas import canvas_of
@@ -14,6 +15,8 @@ from aerialret.checking.terminal_map import Glyphs, terminal_maps
 
 _LAYERS_SHOWN = 24
 _WIDE = 30
+_COLUMNS = 100
+_IN_FULL = 3  # parts of imagery that are told fact by fact
 
 
 def report_lines(
@@ -57,8 +60,12 @@ def _reason(report: CheckReport) -> str:
 
 def _path(path: CheckedPath) -> Iterator[str]:
     yield path.entry
-    for imagery in path.imagery:
-        yield from _imagery(imagery)
+    if len(path.imagery) > _IN_FULL:
+        yield f"  orthophotos of {len(path.imagery)} dates"
+        yield from (_imagery_line(imagery) for imagery in path.imagery)
+    else:
+        for imagery in path.imagery:
+            yield from _imagery(imagery)
     for vectors in path.vectors:
         yield from _vectors(vectors)
     if path.service:
@@ -96,12 +103,27 @@ def _imagery(imagery: Imagery) -> Iterator[str]:
     if imagery.lattice:
         lattice = imagery.lattice
         pitch = " x ".join(spoken_distance(side) for side in lattice.pitch)
+        unusable = f" ({len(imagery.unusable)} unusable)" if imagery.unusable else ""
         rim = f", {lattice.rim} cells beyond the outline" if lattice.rim else ""
         yield _row(
             "sheets",
-            f"{lattice.cols} x {lattice.rows} cells of {pitch}: {lattice.present:,} there, "
-            f"{len(lattice.missing)} missing{rim}",
+            f"{lattice.cols} x {lattice.rows} cells of {pitch}: {lattice.present:,} there"
+            f"{unusable}, {len(lattice.missing)} missing{rim}",
         )
+
+
+def _imagery_line(imagery: Imagery) -> str:
+    """One date of many."""
+    size = spoken_size(sum(file.size_bytes for file in imagery.files))
+    facts = [f"{len(imagery.files):,} files" if len(imagery.files) > 1 else "1 file", size]
+    facts.append(_tally(imagery.counted("format")) or "unreadable")
+    box = imagery.extent
+    if box:
+        facts += [f"{imagery.pixel_m:.4g} m", _tally(imagery.counted("bands"), unit=" band(s)")]
+        facts += [_tally(imagery.counted("dtype")), imagery.crs]
+        facts.append(f"{spoken_distance(box.width)} x {spoken_distance(box.height)}")
+    title = imagery.part.delivery.title if imagery.part.delivery else ""
+    return _row(imagery.part.date or "no date", ", ".join(([title] if title else []) + facts))
 
 
 def _crs(imagery: Imagery) -> str:
@@ -156,7 +178,8 @@ def _empty(vectors: Vectors) -> str:
 def _service(service: ServiceFacts) -> Iterator[str]:
     yield f"  {service.kind} {service.title}".rstrip()
     for name, value in (service.facts or {}).items():
-        yield _row(name, str(value))
+        if value:
+            yield _row(name, listed(value, shown=8) if isinstance(value, list) else str(value))
 
 
 def _findings(report: CheckReport) -> Iterator[str]:
@@ -184,7 +207,12 @@ def _suggestions(report: CheckReport, *, as_toml: bool) -> Iterator[str]:
 
 
 def _row(name: str, text: str) -> str:
-    return f"    {name + ' ' if name else '':<12}{text}"
+    """A fact, wrapped, with its name before it."""
+    head = f"    {name + ' ' if name else '':<12}"
+    return textwrap.fill(
+        text, _COLUMNS, initial_indent=head, subsequent_indent=" " * len(head),
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _tally(values: dict[str, int], *, unit: str = "") -> str:

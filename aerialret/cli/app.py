@@ -5,7 +5,15 @@ from typing import Annotated
 import typer
 
 from aerialret import __version__
-from aerialret.cli import artefacts, building, measuring, searching, workspaces
+from aerialret.cli import (
+    artefacts,
+    building,
+    checking,
+    exporting,
+    measuring,
+    searching,
+    workspaces,
+)
 
 app = typer.Typer(
     name="aerialret",
@@ -35,6 +43,7 @@ def _options(
 
 app.command("init")(workspaces.init)
 app.command("demo")(workspaces.demo)
+app.command("check")(checking.check)
 app.command("ingest")(building.ingest)
 app.command("train")(building.train)
 app.command("index")(building.index)
@@ -42,3 +51,4 @@ app.command("query")(searching.query)
 app.command("evaluate")(measuring.evaluate)
 app.command("run")(workspaces.run)
 app.command("info")(artefacts.info)
+app.add_typer(exporting.export_app, name="export")

@@ -14,7 +14,17 @@ from aerialret.services.answers import Accept, CachedAnswer
 from aerialret.services.service_messages import exception_in, words_of
 from aerialret.tiles.grid import Bounds
 
-_DRIVERS = ["GTiff", "PNG", "JPEG", "WEBP", "GIF"]
+_DRIVERS = {
+    b"II*\0": "GTiff",
+    b"MM\0*": "GTiff",
+    b"II+\0": "GTiff",
+    b"\x89PNG": "PNG",
+    b"\xff\xd8\xff": "JPEG",
+    b"GIF8": "GIF",
+    b"RIFF": "WEBP",
+}
+"""Which driver reads a file that begins so; no other is ever tried."""
+
 _SETTINGS = {
     # An image that ends early is an error, not a warning with grey below.
     "GDAL_ERROR_ON_LIBJPEG_WARNING": "YES",
@@ -84,6 +94,10 @@ def _complaint(answer: CachedAnswer, width_px: int, height_px: int, bounds: Boun
     told = exception_in(answer.path)
     if told:
         return f"the answer is an exception: {told}"
+    if not _driver(answer.path):
+        words = words_of(answer.path)
+        kind = answer.content_type or "of no known type"
+        return f"the answer is no image but {kind}" + (f": {words}" if words else "")
     try:
         with rasterio.Env(**_SETTINGS), _opened(answer.path) as dataset:
             if (dataset.width, dataset.height) != (width_px, height_px):
@@ -94,12 +108,7 @@ def _complaint(answer: CachedAnswer, width_px: int, height_px: int, bounds: Boun
             dataset.read()
             return _misplaced(dataset, bounds)
     except RasterioError as error:
-        if answer.content_type.startswith("image/"):
-            return f"the image is incomplete or damaged ({' '.join(str(error).split())[:120]})"
-        words = words_of(answer.path)
-        return f"the answer is {answer.content_type or 'of no known type'}" + (
-            f": {words}" if words else ""
-        )
+        return f"the image is incomplete or damaged ({' '.join(str(error).split())[:120]})"
 
 
 def _misplaced(dataset: Any, bounds: Bounds | None) -> str:
@@ -114,7 +123,13 @@ def _misplaced(dataset: Any, bounds: Bounds | None) -> str:
 
 
 def _opened(path: Path) -> Any:
-    return rasterio.open(path, driver=_DRIVERS)
+    return rasterio.open(path, driver=_driver(path))
+
+
+def _driver(path: Path) -> str:
+    with path.open("rb") as stream:
+        start = stream.read(4)
+    return next((name for magic, name in _DRIVERS.items() if start.startswith(magic)), "")
 
 
 def _unfolded(

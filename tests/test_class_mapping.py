@@ -6,7 +6,7 @@ import pytest
 from shapely import LineString, Polygon, box
 
 from aerialret.errors import ConfigurationError
-from aerialret.ingestion.class_mapping import BUILT_IN, parse_mapping, read_mapping
+from aerialret.ingestion.class_mapping import BUILT_IN, parse_mapping, read_mapping, with_choices
 from aerialret.ingestion.class_rules import class_code
 from aerialret.ingestion.classify import NO_CLASS, classify
 from aerialret.ingestion.folding import fold, repair_encoding
@@ -326,3 +326,87 @@ def test_fields_are_found_in_any_case_and_cut_to_ten_letters():
 def test_a_polygon_with_a_hole_is_a_polygon():
     holed = Polygon([(0, 0), (9, 0), (9, 9), (0, 9)], [[(2, 2), (3, 2), (3, 3), (2, 3)]])
     assert _class_of(OSM, "x", holed, building="yes") == "building"
+
+
+@pytest.mark.parametrize(
+    ("option", "layer", "values", "without", "with_it"),
+    [
+        ("religious-use", "BATIMENT", {"NATURE": "Indifférenciée", "USAGE1": "Religieux"},
+         "building", "church"),
+        ("religious-use", "batiment", {"nature": "Château", "usage_1": "Religieux"},
+         "castle", "castle"),
+        ("reservoirs", "RESERVOIR", {"NATURE": "Château d'eau"}, None, "building"),
+        ("light-buildings", "CONSTRUCTION_LEGERE", {}, None, "building"),
+        ("no-light-buildings", "BATIMENT", {"NATURE": "Serre", "LEGER": "Oui"}, "building", None),
+        ("no-light-buildings", "BATIMENT", {"NATURE": "Serre", "LEGER": "Non"},
+         "building", "building"),
+        ("car-parks", "SURFACE_ROUTE", {"NATURE": "Parking"}, None, "road"),
+        ("water-lines", "TRONCON_COURS_EAU", {"ARTIF": "Non"}, None, "water"),
+        ("water-lines", "troncon_hydrographique", {"fictif": True}, None, None),
+        ("aerodromes", "AERODROME", {"NATURE": "Aérodrome"}, None, "airport"),
+        ("no-disused-rails", "TRONCON_DE_VOIE_FERREE", {"NATURE": "Sans objet"}, "rail", None),
+        ("no-disused-rails", "TRONCON_VOIE_FERREE", {"NATURE": "Principale"}, "rail", "rail"),
+    ],
+)  # fmt: skip
+def test_an_option_changes_its_own_features_only(option, layer, values, without, with_it):
+    fields = list(values)
+    before = _class_of(BDTOPO, layer, **values) if BDTOPO.rule_for(layer, fields=fields) else None
+    assert before == without
+    assert _class_of(with_choices(BDTOPO, options=[option]), layer, **values) == with_it
+
+
+def test_every_option_of_bdtopo_changes_the_rules_and_says_what_it_does():
+    assert len(BDTOPO.options) >= 8
+    for name, option in BDTOPO.options.items():
+        assert option.title
+        assert with_choices(BDTOPO, options=[name]).layers != BDTOPO.layers
+
+
+@pytest.mark.parametrize(
+    ("reason", "layer", "values"),
+    [
+        ("under construction", "ROUTE", {"ETAT": "En construction"}),
+        ("planned", "TRONCON_DE_ROUTE", {"etat_de_l_objet": "En projet"}),
+        ("underground", "ROUTE", {"POS_SOL": -1}),
+        ("underground", "ROUTE", {"FRANCHISST": "Tunnel"}),
+        ("fictitious", "SURFACE_HYDROGRAPHIQUE", {"FICTIF": "Oui"}),
+        ("ferry", "ROUTE", {"NATURE": "Bac auto"}),
+        ("marsh", "SURFACE_HYDROGRAPHIQUE", {"NATURE": "Marais"}),
+        ("in a pipe", "SURFACE_HYDROGRAPHIQUE", {"NATURE": "Conduit busé"}),
+        ("ice", "SURFACE_HYDROGRAPHIQUE", {"NATURE": "Glacier, névé"}),
+    ],
+)
+def test_a_reason_that_is_kept_drops_nothing_and_the_others_stay(reason, layer, values):
+    kept = with_choices(BDTOPO, keep=[reason])
+    expected = "road" if "ROUTE" in layer else "water"
+    assert _class_of(BDTOPO, layer, **values) is None
+    assert _class_of(kept, layer, **values) == expected
+    assert set(BDTOPO.reasons) - set(kept.reasons) == {reason}
+
+
+def test_one_width_is_that_of_all_lines():
+    fixed = with_choices(BDTOPO, line_width_m=2.8)
+    columns = {"width": pd.Series([7.0]), "kind": pd.Series(["Autoroute"])}
+    for code in range(1, 13):
+        assert fixed.width_of(code).metres(columns, count=1).tolist() == [2.8]
+    assert BDTOPO.width_of(1).metres(columns, count=1).tolist() == [7.0]
+
+
+def test_no_choice_is_the_mapping_itself():
+    assert with_choices(BDTOPO) == BDTOPO
+
+
+def test_a_choice_that_the_mapping_does_not_know_lists_the_known_ones():
+    with pytest.raises(
+        ConfigurationError, match=r"keep names 'ferries', .* has: ferry, fictitious"
+    ):
+        with_choices(BDTOPO, keep=["ferries"])
+    with pytest.raises(ConfigurationError, match=r"mapping_options names 'rivers', .*water-lines"):
+        with_choices(BDTOPO, options=["rivers"])
+    with pytest.raises(ConfigurationError, match=r"has: none"):
+        with_choices(OSM, options=["rivers"])
+
+
+def test_the_fields_that_tell_an_encoding_are_whole_and_cut():
+    assert {"nature", "etat_de_l_objet", "etat_de_l_", "position_p"} <= BDTOPO.text_fields
+    assert "toponyme" not in BDTOPO.text_fields

@@ -50,6 +50,9 @@ class SourceConfig:
     keep: tuple[str, ...] = setting(
         (), "Reasons for which the class mapping drops features, to be drawn after all."
     )
+    mapping_options: tuple[str, ...] = setting(
+        (), "Options of the class mapping to switch on, as religious-use or water-lines."
+    )
     area: str = setting(
         "", "What to take of web services: left,bottom,right,top in the grid's CRS, or a file."
     )

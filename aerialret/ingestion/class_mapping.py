@@ -6,16 +6,16 @@ new file, not code.
 
 import fnmatch
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 
 from aerialret.config.toml import parse_section
 from aerialret.errors import ConfigurationError, UnreadableInputError
-from aerialret.ingestion.class_rules import DropRule, LayerRule, class_code
+from aerialret.ingestion.class_rules import DropRule, LayerRule, MappingOption, class_code
 from aerialret.ingestion.line_width import WidthRule
-from aerialret.tiles.palette import CLASSES
+from aerialret.tiles.palette import CLASSES, CODES
 
 BUILT_IN = ("bdtopo", "osm")
 """Mappings that come with the program."""
@@ -33,6 +33,7 @@ class ClassMapping:
         widths: How wide lines are drawn, by class name.
         coverage: Layers whose polygons say where the vectors are complete.
         editions: Layer names that betray an edition; two editions at once are refused.
+        options: What a source can switch on, by name.
     """
 
     title: str = ""
@@ -42,10 +43,30 @@ class ClassMapping:
     widths: Mapping[str, WidthRule] = field(default_factory=dict)
     coverage: tuple[str, ...] = ()
     editions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    options: Mapping[str, MappingOption] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in self.widths:
             class_code(name)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Reasons for which features are not drawn, in the order of the alphabet."""
+        cases = [case for rule in self.layers for case in rule.cases]
+        found = {drop.reason for drop in self.drop} | {case.drop for case in cases}
+        return tuple(sorted(found - {""}))
+
+    @property
+    def text_fields(self) -> frozenset[str]:
+        """Fields whose values matter, in lower case, whole and cut to ten letters."""
+        cases = [case for rule in self.layers for case in rule.cases]
+        asked = {meaning for case in cases for meaning in case.where}
+        asked |= {rule.field for rule in self.layers} | {drop.field for drop in self.drop}
+        asked |= {meaning for width in self.widths.values() for meaning in width.meanings}
+        names = {
+            name.casefold() for meaning in asked for name in self.fields.get(meaning, (meaning,))
+        }
+        return frozenset(names | {name[:10] for name in names}) - {""}
 
     def rule_for(self, layer: str, *, fields: Iterable[str]) -> LayerRule | None:
         """The rule of a layer that has `fields`, or None where it has no class.
@@ -106,6 +127,44 @@ def read_mapping(name: str, *, base: Path = Path()) -> ClassMapping:
     return parse_mapping(mapping_text(name, base=base), origin=name)
 
 
+def with_choices(
+    mapping: ClassMapping,
+    *,
+    line_width_m: float = 0.0,
+    keep: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> ClassMapping:
+    """A mapping as a source wants it.
+
+    Args:
+        mapping: The mapping.
+        line_width_m: One width for all lines, in metres; 0: by their attributes.
+        keep: Reasons for which it drops features, to be drawn after all.
+        options: Names of options to switch on.
+
+    Raises:
+        ConfigurationError: It has no such reason or option.
+    """
+    for name in options:
+        _check_known("mapping_options", name, sorted(mapping.options))
+        for rule in mapping.options[name].layers:
+            mapping = replace(mapping, layers=_with_rule(mapping.layers, rule))
+    for reason in keep:
+        _check_known("keep", reason, mapping.reasons)
+    if keep:
+        mapping = replace(
+            mapping,
+            drop=tuple(rule for rule in mapping.drop if rule.reason not in keep),
+            layers=tuple(_without_drops(rule, keep) for rule in mapping.layers),
+        )
+    if line_width_m > 0:
+        widths = {
+            name: replace(mapping.width_of(CODES[name]), fixed_m=line_width_m) for name in CODES
+        }
+        mapping = replace(mapping, widths=widths)
+    return mapping
+
+
 def mapping_text(name: str, *, base: Path = Path()) -> str:
     """The TOML text of the mapping called `name`.
 
@@ -149,3 +208,28 @@ def parse_mapping(text: str, *, origin: str) -> ClassMapping:
 def _is_named(layer: str, pattern: str) -> bool:
     name = layer.rpartition(":")[2].casefold()  # WFS writes BDTOPO_V3:batiment
     return fnmatch.fnmatchcase(name, pattern.casefold())
+
+
+def _with_rule(rules: tuple[LayerRule, ...], added: LayerRule) -> tuple[LayerRule, ...]:
+    names = {name.casefold() for name in added.names}
+    if not any(_shares(rule, names) for rule in rules):
+        return (added, *rules)
+    return tuple(
+        replace(rule, cases=(*rule.cases, *added.cases)) if _shares(rule, names) else rule
+        for rule in rules
+    )
+
+
+def _shares(rule: LayerRule, names: set[str]) -> bool:
+    return any(name.casefold() in names for name in rule.names)
+
+
+def _without_drops(rule: LayerRule, keep: Sequence[str]) -> LayerRule:
+    return replace(rule, cases=tuple(case for case in rule.cases if case.drop not in keep))
+
+
+def _check_known(key: str, given: str, legal: Sequence[str]) -> None:
+    if given not in legal:
+        raise ConfigurationError(
+            f"{key} names {given!r}, but the class mapping has: {', '.join(legal) or 'none'}"
+        )

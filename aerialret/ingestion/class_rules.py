@@ -87,3 +87,17 @@ class LayerRule:
     def __post_init__(self) -> None:
         if self.land_class:
             class_code(self.land_class)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MappingOption:
+    """What a class mapping can draw, too, or leave out; off unless a source names it.
+
+    Attributes:
+        title: What it does.
+        layers: Rules of layers that the mapping leaves out; or, for a layer that it names, cases
+            that are tried after its own.
+    """
+
+    title: str = ""
+    layers: tuple[LayerRule, ...] = ()

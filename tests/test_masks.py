@@ -31,6 +31,10 @@ def _features(*drawn: tuple[str, Polygon], coverage: object | None = None) -> Ve
     )
 
 
+def _painter(features: VectorFeatures) -> MaskPainter:
+    return MaskPainter(features.areas, coverage=features.coverage.area)
+
+
 def _alone(shapes: list, bounds: Bounds, shape: tuple[int, int]) -> np.ndarray:
     """Rasterio's own drawing of one rectangle."""
     return rasterize(
@@ -48,7 +52,7 @@ def test_a_mask_is_what_rasterio_draws_on_the_tile_alone():
         x, y = rng.uniform(-20, 150, 2)
         corners = rng.uniform(0, 25, (5, 2)) + np.array([LEFT + x, TOP - y])
         drawn.append((str(name), shapely.convex_hull(shapely.multipoints(corners))))
-    painter = MaskPainter(_features(*drawn))
+    painter = _painter(_features(*drawn))
     ordered = sorted(drawn, key=lambda item: PAINT_ORDER.index(CODES[item[0]]))
     shapes = [(shape, CODES[name]) for name, shape in ordered]
     for tile in (TileId(0, 0), TileId(1, 0), TileId(0, 1), TileId(-1, 1)):
@@ -67,14 +71,14 @@ def test_the_paint_order_does_not_depend_on_the_order_of_the_layers(codes):
         (names[code], box(LEFT, TOP - 48, LEFT + 4 * (13 - PAINT_ORDER.index(code) - 1), TOP))
         for code in codes
     ]
-    mask = MaskPainter(_features(*drawn)).draw(Bounds(LEFT, TOP - 1, LEFT + 48, TOP), shape=(1, 12))
+    mask = _painter(_features(*drawn)).draw(Bounds(LEFT, TOP - 1, LEFT + 48, TOP), shape=(1, 12))
     assert mask[0].tolist() == list(reversed(PAINT_ORDER))
 
 
 def test_outside_the_coverage_a_mask_says_so():
     corner = Polygon([(LEFT, TOP), (LEFT + 64, TOP), (LEFT, TOP - 64)])
     everywhere = box(LEFT - 10, TOP - 100, LEFT + 100, TOP + 10)
-    painter = MaskPainter(_features(("water", everywhere), coverage=corner))
+    painter = _painter(_features(("water", everywhere), coverage=corner))
     mask = painter.draw(GRID.bounds(TileId(0, 0)), shape=(48, 48))
     inside = _alone([(corner, 1)], GRID.bounds(TileId(0, 0)), (48, 48)).astype(bool)
     assert 0.4 < inside.mean() < 0.6
@@ -84,21 +88,21 @@ def test_outside_the_coverage_a_mask_says_so():
 
 
 def test_inside_the_coverage_nothing_is_background():
-    mask = MaskPainter(_features(coverage=box(LEFT, TOP - 64, LEFT + 64, TOP))).draw(
+    mask = _painter(_features(coverage=box(LEFT, TOP - 64, LEFT + 64, TOP))).draw(
         GRID.bounds(TileId(0, 0)), shape=(48, 48)
     )
     assert (mask == 0).all()
 
 
 def test_without_vectors_there_is_no_coverage():
-    mask = MaskPainter(VectorFeatures()).draw(GRID.bounds(TileId(0, 0)), shape=(48, 32))
+    mask = _painter(VectorFeatures()).draw(GRID.bounds(TileId(0, 0)), shape=(48, 32))
     assert mask.shape == (48, 32)
     assert (mask == NO_COVERAGE).all()
 
 
 def test_touching_rectangles_draw_one_picture():
     wedge = Polygon([(LEFT + 3, TOP - 2), (LEFT + 125, TOP - 9), (LEFT + 40, TOP - 60)])
-    painter = MaskPainter(_features(("vegetation", wedge)))
+    painter = _painter(_features(("vegetation", wedge)))
     whole = painter.draw(GRID.block_bounds(TileId(0, 0), cols=2, rows=1), shape=(48, 96))
     halves = [painter.draw(GRID.bounds(TileId(col, 0)), shape=(48, 48)) for col in (0, 1)]
     np.testing.assert_array_equal(np.concatenate(halves, axis=1), whole)
@@ -114,7 +118,7 @@ def test_a_thin_road_is_an_unbroken_line(tmp_path):
         extent=None,
         least_width_m=GRID.resolution_m,
     )
-    mask = MaskPainter(features).draw(GRID.bounds(TileId(0, 0)), shape=(48, 48))
+    mask = _painter(features).draw(GRID.bounds(TileId(0, 0)), shape=(48, 48))
     columns = np.nonzero((mask == CODES["road"]).any(axis=0))[0]
     assert columns.tolist() == list(range(columns[0], columns[-1] + 1))
     assert len(columns) >= 43
@@ -153,6 +157,6 @@ def test_real_buildings_are_drawn_as_rasterio_draws_them(name, crs, bounds, shap
         extent=bounds,
         least_width_m=bounds.width / shape[1],
     )
-    mask = MaskPainter(features).draw(bounds, shape=shape)
+    mask = _painter(features).draw(bounds, shape=shape)
     assert 0.03 < (mask == 6).mean() < 0.7
     np.testing.assert_array_equal(mask, expected)

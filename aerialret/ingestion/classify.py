@@ -23,11 +23,13 @@ class Classification(NamedTuple):
     Attributes:
         codes: Class codes; 0 where a feature is not drawn.
         reasons: Empty, or why a feature is not drawn.
+        meant: Class codes, of features that are not drawn as well; 0: the layer has none.
         unknown: How often the layer's field has values that its rule does not know.
     """
 
     codes: NDArray[np.uint8]
     reasons: NDArray[np.object_]
+    meant: NDArray[np.uint8]
     unknown: Counter[str]
 
 
@@ -64,11 +66,13 @@ def classify(
         fits = _fits(case, folded, geometries)
         codes[fits] = class_code(case.land_class) if case.land_class else 0
         reasons[fits] = case.drop
+    own = class_code(rule.land_class) if rule.land_class else 0
+    meant: NDArray[np.uint8] = np.where(reasons == "", codes, own).astype(np.uint8)
     for drop in drops:
         dropped = _dropped(drop, columns, folded, count=count) & (reasons == "")
         codes[dropped] = 0
         reasons[dropped] = drop.reason
-    return Classification(codes, reasons, _unknown(columns, folded, rule))
+    return Classification(codes, reasons, meant, _unknown(columns, folded, rule))
 
 
 def _fits(case: Case, folded: Mapping[str, pd.Series], geometries: Geometries) -> NDArray[np.bool_]:

@@ -1,73 +1,79 @@
-"""The vector layers of one date: a source goes in, areas with class codes come out."""
+"""The vector layers of one date: a source goes in, areas with class codes come out.
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+Layers are read once, a batch at a time, so that memory does not grow with the territory.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
+import shapely
 from numpy.typing import NDArray
 
 from aerialret.config.sources import SourceConfig
+from aerialret.ingestion.areas import Areas
 from aerialret.ingestion.class_mapping import ClassMapping, read_mapping
-from aerialret.ingestion.classify import classify, meanings_of
+from aerialret.ingestion.classify import Classification, classify, meanings_of
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.ground_shapes import Geometries, ground_shapes, is_line
+from aerialret.ingestion.vector_counts import ClassCount, LayerReport, LayerTally, class_counts
 from aerialret.ingestion.vector_coverage import Coverage, coverage_of
-from aerialret.ingestion.vector_layers import VectorLayer, read_features
+from aerialret.ingestion.vector_layers import VectorLayer, read_batches
 from aerialret.ingestion.vector_plan import PlannedLayer, plan_layers, vector_entries
 from aerialret.tiles.grid import Bounds
-from aerialret.tiles.palette import CLASSES
 
 EXTENT_MARGIN_M = 100.0
 """Features this far outside the imagery are read too: a wide line reaches in."""
 
-_NAMES = {land_class.code: land_class.name for land_class in CLASSES}
+BATCH_SIZE = 20_000
+"""Features in memory at once."""
+
+Sink: TypeAlias = Callable[[Geometries, NDArray[np.uint8]], None]
+"""Takes in a batch of valid polygons in the tile set's CRS, and the class code of each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LayerReport:
-    """What became of the features of one layer.
+class VectorSummary:
+    """What became of the vector layers of a date.
 
     Attributes:
-        layer: The layer, by its file.
-        features: How many it has.
-        read: How many lie near the imagery.
-        drawn: How many were drawn, by class name.
-        dropped: How many were not drawn, by reason.
-        unknown_values: Values that the class mapping does not know; they got the layer's class.
+        coverage: Where the vectors are complete.
+        layers: What became of each layer.
+        classes: What became of the features of each class.
+        unmapped: Layers that no class rule names.
+        warnings: What the report should say.
+        edition: The edition that the layers betray, as v2; empty: none is known.
     """
 
-    layer: str
-    features: int
-    read: int
-    drawn: Mapping[str, int]
-    dropped: Mapping[str, int]
-    unknown_values: Mapping[str, int]
+    coverage: Coverage = field(default_factory=Coverage)
+    layers: tuple[LayerReport, ...] = ()
+    classes: tuple[ClassCount, ...] = ()
+    unmapped: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    edition: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VectorFeatures:
-    """What is to be drawn.
+class VectorFeatures(VectorSummary):
+    """What is to be drawn, all of it in memory.
 
     Attributes:
         geometries: Valid polygons in the tile set's CRS.
         codes: The class code of each.
-        coverage: Where the vectors are complete.
-        layers: What became of each layer.
-        unmapped: Layers that no class rule names.
-        warnings: What the report should say.
     """
 
     geometries: Geometries = field(default_factory=lambda: np.empty(0, object))
     codes: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
-    coverage: Coverage = field(default_factory=Coverage)
-    layers: tuple[LayerReport, ...] = ()
-    unmapped: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
+
+    @property
+    def areas(self) -> Areas:
+        """The features as flat arrays."""
+        return Areas.of(self.geometries, self.codes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,17 +112,53 @@ def read_vectors(
     crs: str,
     extent: Bounds | None,
     least_width_m: float,
-    progress: Callable[[str, int, int], None] | None = None,
 ) -> VectorFeatures:
-    """The features of `source.vectors` as areas with class codes; none without vectors.
+    """The features of `source.vectors` as areas with class codes, all at once.
+
+    Arguments and errors are those of `stream_vectors`.
+    """
+    geometries: list[Geometries] = [np.empty(0, object)]
+    codes: list[NDArray[np.uint8]] = [np.empty(0, np.uint8)]
+
+    def keep(batch: Geometries, batch_codes: NDArray[np.uint8]) -> None:
+        geometries.append(batch)
+        codes.append(batch_codes)
+
+    summary = stream_vectors(
+        source, keep, base=base, crs=crs, extent=extent, least_width_m=least_width_m
+    )
+    return VectorFeatures(
+        coverage=summary.coverage,
+        layers=summary.layers,
+        classes=summary.classes,
+        unmapped=summary.unmapped,
+        warnings=summary.warnings,
+        edition=summary.edition,
+        geometries=np.concatenate(geometries),
+        codes=np.concatenate(codes),
+    )
+
+
+def stream_vectors(
+    source: SourceConfig,
+    sink: Sink,
+    *,
+    base: Path,
+    crs: str,
+    extent: Bounds | None,
+    least_width_m: float,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> VectorSummary:
+    """Hands the features of `source.vectors` to `sink` as areas with class codes, batch by batch.
 
     Args:
         source: The paths and how they are read.
+        sink: Takes in the areas.
         base: The folder that relative paths refer to.
         crs: The CRS to draw in.
         extent: Only features near this rectangle, in `crs`; None: all.
         least_width_m: Lines are at least this wide: one pixel.
-        progress: Called with `vectors`, layers done, layers in all.
+        progress: Called with `vectors`, features done, features in all.
 
     Raises:
         MissingInputError: A path names nothing.
@@ -128,7 +170,7 @@ def read_vectors(
     """
     entries = vector_entries(source, base=base)
     if not entries:
-        return VectorFeatures()
+        return VectorSummary()
     mapping = read_mapping(source.classes, base=base)
     plan = plan_layers(entries, mapping=mapping, classes=source.classes)
     drawing = Drawing(
@@ -137,59 +179,76 @@ def read_vectors(
         least_width_m=least_width_m,
         given_crs=source.vector_crs,
     )
-    parts = []
-    for index, planned in enumerate(plan.drawn):
-        parts.append(_read_layer(planned, mapping=mapping, drawing=drawing))
-        if progress:
-            progress("vectors", index + 1, len(plan.drawn))
-    geometries: Geometries = np.concatenate([np.empty(0, object), *(part[0] for part in parts)])
+    total = sum(planned.layer.feature_count for planned in plan.drawn)
+    tallies, boxes, done = [], [], 0
+    for planned in plan.drawn:
+        tally = LayerTally(planned.layer)
+        for areas, codes in _areas_of(planned, tally, mapping=mapping, drawing=drawing):
+            boxes.append(shapely.total_bounds(areas))
+            sink(areas, codes)
+            if progress:
+                progress("vectors", min(done + tally.read, total), total)
+        done += planned.layer.feature_count
+        tallies.append(tally)
     coverage = coverage_of(
-        source,
-        plan,
-        base=base,
-        crs=drawing.crs,
-        window=drawing.window,
-        geometries=geometries,
+        source, plan, base=base, crs=drawing.crs, window=drawing.window, drawn=_around(boxes)
     )
-    return VectorFeatures(
-        geometries=geometries,
-        codes=np.concatenate([np.empty(0, np.uint8), *(part[1] for part in parts)]),
+    return VectorSummary(
         coverage=coverage,
-        layers=tuple(part[2] for part in parts),
+        layers=tuple(tally.report() for tally in tallies),
+        classes=class_counts(tallies),
         unmapped=plan.unmapped,
         warnings=(*plan.warnings, *coverage.warnings),
     )
 
 
-def _read_layer(
-    planned: PlannedLayer, *, mapping: ClassMapping, drawing: Drawing
-) -> tuple[Geometries, NDArray[np.uint8], LayerReport]:
+def _around(boxes: Sequence[NDArray[np.float64]]) -> Bounds | None:
+    if not boxes:
+        return None
+    left, bottom, right, top = np.array(boxes).T
+    return Bounds(float(left.min()), float(bottom.min()), float(right.max()), float(top.max()))
+
+
+def _areas_of(
+    planned: PlannedLayer, tally: LayerTally, *, mapping: ClassMapping, drawing: Drawing
+) -> Iterator[tuple[Geometries, NDArray[np.uint8]]]:
+    """The areas of a layer and their codes, in batches that are not empty."""
     layer, rule = planned.layer, planned.rule
     fields = _fields(layer, meanings_of(rule, mapping=mapping), mapping=mapping)
-    frame = read_features(
+    drops = () if planned.is_assigned else mapping.drop
+    batches = read_batches(
         layer,
         columns=sorted(set(fields.values())),
         given_crs=drawing.given_crs,
         extent=drawing.window,
+        batch_size=BATCH_SIZE,
     )
-    columns = {meaning: frame[name] for meaning, name in fields.items()}
-    own = frame.geometry.to_numpy()
-    drops = () if planned.is_assigned else mapping.drop
-    codes, reasons, unknown = classify(columns, own, rule=rule, drops=drops)
+    for frame in batches:
+        columns = {meaning: frame[name] for meaning, name in fields.items()}
+        classes = classify(columns, frame.geometry.to_numpy(), rule=rule, drops=drops)
+        areas, reasons = _shapes(frame, columns, classes, mapping=mapping, drawing=drawing)
+        kept = reasons == ""
+        tally.count(classes, reasons)
+        if kept.any():
+            yield areas[kept], classes.codes[kept]
+
+
+def _shapes(
+    frame: gpd.GeoDataFrame,
+    columns: Mapping[str, pd.Series],
+    classes: Classification,
+    *,
+    mapping: ClassMapping,
+    drawing: Drawing,
+) -> tuple[Geometries, NDArray[np.object_]]:
+    """The area of each feature that is drawn, and why the others are not."""
     geometries = frame.geometry.to_crs(drawing.crs).to_numpy()
-    widths_m = _widths(codes, geometries, columns, mapping=mapping, drawing=drawing)
-    areas, lost = ground_shapes(geometries, widths_m=widths_m)
-    reasons = np.where(reasons == "", lost, reasons)
-    kept = reasons == ""
-    report = LayerReport(
-        layer=layer.label,
-        features=layer.feature_count,
-        read=len(frame),
-        drawn=_sorted(Counter(_NAMES[code] for code in codes[kept].tolist())),
-        dropped=_sorted(Counter(reasons[~kept].tolist())),
-        unknown_values=_sorted(unknown),
-    )
-    return areas[kept], codes[kept], report
+    widths_m = _widths(classes.codes, geometries, columns, mapping=mapping, drawing=drawing)
+    wanted = classes.reasons == ""
+    areas: Geometries = np.full(len(geometries), None, object)
+    reasons = np.array(classes.reasons, dtype=object)
+    areas[wanted], reasons[wanted] = ground_shapes(geometries[wanted], widths_m=widths_m[wanted])
+    return areas, reasons
 
 
 def _fields(
@@ -215,7 +274,3 @@ def _widths(
         metres = mapping.width_of(code).metres(values, count=int(chosen.sum()))
         widths_m[chosen] = np.maximum(metres, drawing.least_width_m)
     return widths_m
-
-
-def _sorted(counts: Mapping[Any, int]) -> dict[str, int]:
-    return dict(sorted((str(key), count) for key, count in counts.items()))

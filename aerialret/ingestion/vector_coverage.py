@@ -39,7 +39,7 @@ def coverage_of(
     base: Path,
     crs: pyproj.CRS,
     window: tuple[Bounds, str] | None,
-    geometries: Geometries,
+    drawn: Bounds | None,
 ) -> Coverage:
     """The coverage of a source: its polygon file, its coverage layers, or the features' rectangle.
 
@@ -49,7 +49,7 @@ def coverage_of(
         base: The folder that relative paths refer to.
         crs: The CRS of the coverage.
         window: Only polygons that touch this rectangle, given in this CRS, matter; None: all.
-        geometries: The areas that were read.
+        drawn: The rectangle around the areas that were read.
 
     Raises:
         MissingInputError: The polygon file is not there.
@@ -64,7 +64,7 @@ def coverage_of(
         layers = [layer for layer in plan.coverage if layer.feature_count]
         origin = f"polygons of {', '.join(layer.label for layer in layers)}"
     if not layers:
-        return _rectangle(source, plan, crs=crs, geometries=geometries)
+        return _rectangle(source, plan, crs=crs, drawn=drawn)
     polygons = [_polygons(layer, source=source, crs=crs, window=window) for layer in layers]
     area = shapely.union_all(np.concatenate(polygons))
     missed = f"the {origin} do not touch the imagery: all masks are 'no coverage'"
@@ -96,14 +96,14 @@ def _polygons(
 
 
 def _rectangle(
-    source: SourceConfig, plan: VectorPlan, *, crs: pyproj.CRS, geometries: Geometries
+    source: SourceConfig, plan: VectorPlan, *, crs: pyproj.CRS, drawn: Bounds | None
 ) -> Coverage:
     boxes: Sequence[Bounds | None] = [
         bounds_in(planned.layer, crs=crs, given_crs=source.vector_crs) for planned in plan.drawn
     ]
     known = [box for box in boxes if box is not None]
-    if len(geometries):
-        known.append(Bounds(*shapely.total_bounds(geometries).tolist()))
+    if drawn is not None:
+        known.append(drawn)
     if not known:
         return Coverage(origin="no features")
     area = shapely.box(

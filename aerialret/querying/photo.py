@@ -103,7 +103,8 @@ def _with_mask(photo: Photo, window: Bounds, *, grid: Grid, source: SourceConfig
     features = read_vectors(
         source, base=Path(), crs=grid.crs, extent=window, least_width_m=grid.resolution_m
     )
-    mask = MaskPainter(features).draw(window, shape=photo.mask.shape)
+    painter = MaskPainter(features.areas, coverage=features.coverage.area)
+    mask = painter.draw(window, shape=photo.mask.shape)
     missed = () if (mask != NO_COVERAGE).any() else ("the vectors do not cover it",)
     return replace(photo, mask=mask, notes=(*photo.notes, *missed))
 

@@ -9,6 +9,7 @@ from aerialret.config import Pipeline, override, parse_pipeline
 from aerialret.config.sources import SourceConfig
 from aerialret.config.toml import read_document
 from aerialret.errors import ConfigurationError
+from aerialret.services.entries import is_rectangle, is_service
 
 WORKSPACE_FILE = "aerialret.toml"
 
@@ -117,12 +118,21 @@ def _anchored_source(source: SourceConfig, folder: Path) -> SourceConfig:
         ortho=tuple(_from(folder, path) for path in source.ortho),
         vectors=tuple(_from(folder, path) for path in source.vectors),
         classes=source.classes if source.classes in _MAPPINGS else _from(folder, source.classes),
-        vector_coverage=_from(folder, source.vector_coverage) if source.vector_coverage else "",
+        vector_coverage=_file_from(folder, source.vector_coverage),
+        date_graph=_file_from(folder, source.date_graph),
+        area=source.area if is_rectangle(source.area) else _file_from(folder, source.area),
     )
 
 
+def _file_from(folder: Path, path: str) -> str:
+    """A path that may be left out, as seen from the current folder."""
+    return _from(folder, path) if path else ""
+
+
 def _from(folder: Path, path: str) -> str:
-    """`path` as seen from the current folder: relative where it lies below it."""
+    """`path` as seen from the current folder: relative where it lies below it; services stay."""
+    if is_service(path):
+        return path
     joined = folder / path
     try:
         return str(joined.resolve().relative_to(Path.cwd()))

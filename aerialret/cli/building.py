@@ -6,13 +6,25 @@ from typing import Annotated, Any
 
 import typer
 
+from aerialret.cli.ingest_options import (
+    Area,
+    DateFields,
+    DateGraph,
+    GroundPixel,
+    Keep,
+    LineWidth,
+    MappingOptions,
+    ValueRange,
+    chosen_sources,
+    integers,
+    numbers,
+)
 from aerialret.cli.ingest_summary import tell_ingest
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import GridConfig, IndexConfig, Pipeline, SourceConfig, TrainConfig
 from aerialret.config.toml import with_values
-from aerialret.errors import ConfigurationError
 from aerialret.recipes import find_recipe
-from aerialret.workspace import WORKSPACE_FILE, Workspace, open_workspace
+from aerialret.workspace import open_workspace
 
 _SOURCE, _GRID, _INDEX, _TRAIN = SourceConfig(), GridConfig(), IndexConfig(), TrainConfig()
 
@@ -37,11 +49,12 @@ def ingest(
         typer.Option(help="2004, 2004-07, 2004-07-31 or 1950..1965 [workspace: every source]"),
     ] = None,
     ortho: Annotated[
-        list[str] | None, typer.Option(help="Orthophoto file, folder or pattern; repeatable")
+        list[str] | None,
+        typer.Option(help="Orthophoto file, folder, pattern or web service; repeatable"),
     ] = None,
     vectors: Annotated[
         list[str] | None,
-        typer.Option(help="Vector file or folder, or PATH=CLASS for one class; repeatable"),
+        typer.Option(help="Vector file, folder or WFS, or PATH=CLASS for one class; repeatable"),
     ] = None,
     classes: Annotated[
         str | None, typer.Option(help=f"bdtopo, osm or a TOML file [default: {_SOURCE.classes}]")
@@ -58,16 +71,18 @@ def ingest(
     bands: Annotated[
         str | None, typer.Option(help="Bands for red, green, blue, as 3,2,1 [default: 1 or 1,2,3]")
     ] = None,
-    value_range: Annotated[
-        str | None,
-        typer.Option(
-            help="Sensor values drawn black and white, as 0,2047 [default: 0,255 or 1-99%]"
-        ),
-    ] = None,
+    value_range: ValueRange = None,
     min_valid: Annotated[
         float | None,
         typer.Option(help=f"Share of a tile that must be image [default: {_SOURCE.min_valid}]"),
     ] = None,
+    line_width_m: LineWidth = None,
+    keep: Keep = None,
+    mapping_options: MappingOptions = None,
+    area: Area = None,
+    gsd_m: GroundPixel = None,
+    date_graph: DateGraph = None,
+    date_fields: DateFields = None,
     crs: Annotated[
         str | None, typer.Option(help="CRS of the tile set [default: the first orthophoto's]")
     ] = None,
@@ -94,13 +109,17 @@ def ingest(
     given = {
         "ortho": tuple(ortho) if ortho else None, "vectors": tuple(vectors) if vectors else None,
         "classes": classes, "ortho_crs": ortho_crs, "vector_crs": vector_crs,
-        "vector_coverage": vector_coverage, "bands": _integers("--bands", bands),
-        "value_range": _numbers("--value-range", value_range), "min_valid": min_valid,
+        "vector_coverage": vector_coverage, "bands": integers("--bands", bands),
+        "value_range": numbers("--value-range", value_range), "min_valid": min_valid,
+        "line_width_m": line_width_m, "keep": tuple(keep) if keep else None,
+        "mapping_options": tuple(mapping_options) if mapping_options else None,
+        "area": area, "gsd_m": gsd_m, "date_graph": date_graph,
+        "date_fields": tuple(date_fields.split(",")) if date_fields else None,
     }  # fmt: skip
     grid = with_values(
         workspace.pipeline.grid, crs=crs, tile_size_m=tile_size_m, tile_px=tile_px, origin=origin
     )
-    for label, source in _sources(workspace, date, given).items():
+    for label, source in chosen_sources(workspace, date, given).items():
         ingest_date(folder, label, source, grid, replace=replace)
 
 
@@ -225,44 +244,6 @@ def build(
 
 def _recipe(name: str | None) -> Path | None:
     return find_recipe("pipelines", name) if name else None
-
-
-def _sources(
-    workspace: Workspace, date: str | None, given: dict[str, Any]
-) -> dict[str, SourceConfig]:
-    """The dates to ingest: the one that is named, or all of the workspace's."""
-    known = workspace.pipeline.sources
-    if date is None:
-        if given["ortho"] or not known:
-            raise ConfigurationError(
-                "no --date was given; name the imagery's date, as in --date 2019"
-                + (
-                    ""
-                    if known or workspace.file is None
-                    else f", or add sources to {WORKSPACE_FILE}"
-                )
-            )
-        return {label: with_values(known[label], **given) for label in sorted(known)}
-    source = with_values(known.get(date, SourceConfig()), **given)
-    if not source.ortho:
-        raise ConfigurationError(
-            f"no orthophotos were given for date {date}; name them with --ortho"
-        )
-    return {date: source}
-
-
-def _integers(option: str, text: str | None) -> tuple[int, ...] | None:
-    numbers = _numbers(option, text)
-    return tuple(int(number) for number in numbers) if numbers is not None else None
-
-
-def _numbers(option: str, text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigurationError(f"{option} is {text!r}, but takes numbers, as in 1,2,3") from None
 
 
 def _tell_epoch(row: dict[str, Any]) -> None:

@@ -90,6 +90,11 @@ def is_service(entry: str) -> bool:
     return bool(_ADDRESS.match(entry)) or (":" in entry and prefix in preset_providers())
 
 
+def is_rectangle(area: str) -> bool:
+    """Whether an area is given as left,bottom,right,top, rather than as the path of a file."""
+    return "," in area and all(character in "0123456789+-.,eE " for character in area)
+
+
 def parse_entry(entry: str) -> ServiceEntry:
     """The service that `entry` names.
 

@@ -52,7 +52,7 @@ def service_area(
             f"no CRS says where the area of {entries[0].text} lies; give --crs, as in "
             "--crs EPSG:2154"
         )
-    shape = read_area(text if _is_numbers(text) else str(base / Path(text).expanduser()), crs=crs)
+    shape = read_area(text if is_rectangle(text) else str(base / Path(text).expanduser()), crs=crs)
     if shape.is_empty:
         raise ConfigurationError(f"area {text} is empty; give one that holds ground")
     return ServiceArea(shape=shape, crs=crs)
@@ -70,7 +70,3 @@ def write_coverage(area: ServiceArea, *, folder: Path) -> Path:
         gpd.GeoDataFrame(geometry=[area.shape], crs=area.crs).to_parquet(part)
         part.replace(path)
     return path
-
-
-def _is_numbers(text: str) -> bool:
-    return all(character in "0123456789+-.,eE " for character in text) and "," in text

@@ -131,11 +131,15 @@ def instants(days: DateInterval) -> tuple[str, str]:
 
 
 def mask_classes() -> list[dict[str, Any]]:
-    """What the classification extension says of a mask's values."""
-    classes: list[dict[str, Any]] = [
-        {"value": value.code, "name": value.name, "color_hint": value.hex} for value in VALUES
+    """What the classification extension says of a mask's values.
+
+    Every class has every key: tables have no absent keys, only nulls, which the schema refuses.
+    """
+    known = [(value.code, value.name, value.hex) for value in VALUES]
+    return [
+        {"value": code, "name": name, "color_hint": colour, "nodata": code == NO_COVERAGE}
+        for code, name, colour in (*known, (NO_COVERAGE, "no_coverage", "000000"))
     ]
-    return [*classes, {"value": NO_COVERAGE, "name": "no_coverage", "nodata": True}]
 
 
 def image_asset() -> dict[str, Any]:

@@ -13,7 +13,7 @@ from aerialret.checking.extents import is_metric
 from aerialret.checking.findings import listed
 from aerialret.checking.imagery import Imagery
 from aerialret.checking.layers import Vectors
-from aerialret.checking.parts import paths_to_name
+from aerialret.checking.parts import Part, paths_to_name
 from aerialret.checking.rasters import crs_of
 from aerialret.checking.report import Suggestion
 from aerialret.config.sources import GridConfig, SourceConfig
@@ -93,13 +93,20 @@ def _ortho_paths(imagery: Sequence[Imagery], conditions: list[str]) -> tuple[str
     found: list[str] = []
     for part in imagery:
         wanted = [file.path for file in part.usable]
-        named = paths_to_name(wanted, root=part.part.root, below=_orthos_below) if wanted else ()
+        named = (
+            paths_to_name(wanted, root=_highest(part.part), below=_orthos_below) if wanted else ()
+        )
         if named is None:
             named = (str(part.part.folder),)
             unusable = [file.path for file in part.files if not file.is_usable]
             conditions.append(_move_away(unusable, folder=part.part.folder))
         found += named
     return tuple(found)
+
+
+def _highest(part: Part) -> Path:
+    """The highest folder that a command should name: the delivery's, else the one asked about."""
+    return part.folder if part.delivery else part.root
 
 
 def _orthos_below(folder: Path) -> Sequence[Path]:
@@ -118,7 +125,7 @@ def _vector_paths(part: Vectors, conditions: list[str]) -> tuple[str, ...]:
     bad = {item.path for item in part.damaged}
     named = paths_to_name(
         [path for path in part.part.files if path not in bad],
-        root=part.part.root,
+        root=_highest(part.part),
         below=lambda folder: files_below(folder, suffixes=VECTOR_SUFFIXES),
     )
     if named is None and bad:

@@ -273,7 +273,7 @@ def test_a_folder_without_any_mapped_layer_lists_its_layers_and_the_ways_out(tmp
 def test_two_editions_at_once_are_refused(tmp_path):
     write_layer(tmp_path / "a" / "ROUTE.shp", [ROAD], LARGEUR=[3.0])
     write_layer(tmp_path / "a" / "batiment.shp", [WEDGE], NATURE=["Silo"])
-    with pytest.raises(ConfigurationError, match=r"two editions, v2 \(layer ROUTE\) and v3 "):
+    with pytest.raises(ConfigurationError, match=r"v2 \(layer ROUTE of .*ROUTE\.shp\) and v3 "):
         _read(tmp_path, "a")
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from aerialret.config.toml import parse_section
 from aerialret.errors import ConfigurationError, UnreadableInputError
 from aerialret.ingestion.class_rules import DropRule, LayerRule, MappingOption, class_code
+from aerialret.ingestion.layer_names import plain_name
 from aerialret.ingestion.line_width import WidthRule
 from aerialret.tiles.palette import CLASSES, CODES
 
@@ -206,8 +207,9 @@ def parse_mapping(text: str, *, origin: str) -> ClassMapping:
 
 
 def _is_named(layer: str, pattern: str) -> bool:
-    name = layer.rpartition(":")[2].casefold()  # WFS writes BDTOPO_V3:batiment
-    return fnmatch.fnmatchcase(name, pattern.casefold())
+    wanted = pattern.casefold()
+    name = layer.rpartition(":")[2].casefold()
+    return fnmatch.fnmatchcase(name, wanted) or fnmatch.fnmatchcase(plain_name(layer), wanted)
 
 
 def _with_rule(rules: tuple[LayerRule, ...], added: LayerRule) -> tuple[LayerRule, ...]:

@@ -88,6 +88,11 @@ class LayerRule:
         if self.land_class:
             class_code(self.land_class)
 
+    @property
+    def classes(self) -> frozenset[str]:
+        """Names of the classes that its features can get."""
+        return frozenset({self.land_class, *(case.land_class for case in self.cases)} - {""})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MappingOption:

@@ -1,18 +1,18 @@
 """Which layers are drawn: a source goes in, its layers with their class rules come out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aerialret.config.sources import SourceConfig
 from aerialret.errors import (
-    ConfigurationError,
     EmptyLayerError,
     MissingInputError,
     UnmappedLayerError,
 )
 from aerialret.ingestion.class_mapping import ClassMapping
 from aerialret.ingestion.class_rules import LayerRule, class_code
+from aerialret.ingestion.delivery_checks import edition_of, missing_classes, twice_there
 from aerialret.ingestion.source_files import files_below, matches
 from aerialret.ingestion.vector_layers import VECTOR_SUFFIXES, VectorLayer, layers_of
 from aerialret.tiles.palette import CLASSES
@@ -63,6 +63,7 @@ class VectorPlan:
         coverage: Layers that say where the vectors are complete.
         unmapped: Labels of layers that no rule names.
         warnings: What the report should say.
+        edition: The edition that the layers betray, as v2; empty: none is known.
     """
 
     mapping: ClassMapping
@@ -70,6 +71,40 @@ class VectorPlan:
     coverage: tuple[VectorLayer, ...] = ()
     unmapped: tuple[str, ...] = ()
     warnings: tuple[str, ...] = field(default=())
+    edition: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _EntryPlan:
+    """What is done with the layers of one path; a delivery is a folder or has several layers."""
+
+    is_delivery: bool
+    layers: Sequence[VectorLayer]
+    planned: Sequence[PlannedLayer]
+    coverage: Sequence[VectorLayer]
+
+    @property
+    def drawn(self) -> list[PlannedLayer]:
+        return [planned for planned in self.planned if planned.layer.feature_count]
+
+    @property
+    def empty(self) -> list[str]:
+        return [item.layer.label for item in self.planned if not item.layer.feature_count]
+
+    @property
+    def unmapped(self) -> list[str]:
+        used = {id(item.layer) for item in self.planned} | {id(layer) for layer in self.coverage}
+        return [layer.label for layer in self.layers if id(layer) not in used]
+
+    @property
+    def warnings(self) -> list[str]:
+        wrong = [
+            f"vector layer {item.layer.label}: {item.layer.text.warning}; they are read as "
+            f"{item.layer.encoding}"
+            for item in self.drawn
+            if item.layer.text.warning
+        ]
+        return [*(f"vector layer {label} has no features" for label in self.empty), *wrong]
 
 
 def vector_entries(source: SourceConfig, *, base: Path) -> list[VectorEntry]:
@@ -100,13 +135,20 @@ def plan_layers(
     """
     plans = [_plan_entry(entry, mapping=mapping, classes=classes) for entry in entries]
     drawn = tuple(layer for plan in plans for layer in plan.drawn)
-    _check_editions(mapping, (planned for planned in drawn if not planned.is_assigned))
+    own = [planned.layer for planned in drawn if not planned.is_assigned]
+    edition = edition_of(own, mapping=mapping)
+    missing = ""
+    if edition and any(plan.is_delivery for plan in plans):
+        rules = [planned.rule for plan in plans for planned in plan.planned]
+        missing = missing_classes(rules, mapping=mapping, edition=edition)
+    warnings = [warning for plan in plans for warning in plan.warnings]
     return VectorPlan(
         mapping=mapping,
         drawn=drawn,
         coverage=tuple(layer for plan in plans for layer in plan.coverage),
         unmapped=tuple(label for plan in plans for label in plan.unmapped),
-        warnings=tuple(warning for plan in plans for warning in plan.warnings),
+        warnings=tuple(filter(None, [*warnings, *twice_there(own), missing])),
+        edition=edition,
     )
 
 
@@ -128,29 +170,31 @@ def _required(text: str, found: list[Path]) -> list[Path]:
     return found
 
 
-def _plan_entry(entry: VectorEntry, *, mapping: ClassMapping, classes: str) -> VectorPlan:
-    layers = [layer for path, label in entry.files() for layer in layers_of(path, label=label)]
+def _plan_entry(entry: VectorEntry, *, mapping: ClassMapping, classes: str) -> _EntryPlan:
+    layers = [
+        layer
+        for path, label in entry.files()
+        for layer in layers_of(path, label=label, text_fields=mapping.text_fields)
+    ]
     planned = [found for layer in layers if (found := _plan_layer(layer, entry, mapping))]
-    drawn = tuple(found for found in planned if found.layer.feature_count)
-    empty = [found.layer.label for found in planned if not found.layer.feature_count]
-    coverage = tuple(
-        layer for layer in layers if not entry.code and any(map(mapping.is_coverage, layer.names))
+    plan = _EntryPlan(
+        is_delivery=entry.path.is_dir() or len(layers) > 1,
+        layers=layers,
+        planned=planned,
+        coverage=[
+            layer
+            for layer in layers
+            if not entry.code and any(map(mapping.is_coverage, layer.names))
+        ],
     )
-    if empty and not drawn and not entry.path.is_dir():
+    if plan.empty and not plan.drawn and not entry.path.is_dir():
         raise EmptyLayerError(
-            f"{entry.path} has no features in {', '.join(empty)}; give a file that has some, or "
-            "leave it out"
+            f"{entry.path} has no features in {', '.join(plan.empty)}; give a file that has some, "
+            "or leave it out"
         )
-    if not planned and not coverage:
+    if not planned and not plan.coverage:
         raise UnmappedLayerError(_unmapped_message(entry, layers, classes))
-    used = {id(found.layer) for found in planned} | {id(layer) for layer in coverage}
-    return VectorPlan(
-        mapping=mapping,
-        drawn=drawn,
-        coverage=coverage,
-        unmapped=tuple(layer.label for layer in layers if id(layer) not in used),
-        warnings=tuple(f"vector layer {label} has no features" for label in empty),
-    )
+    return plan
 
 
 def _plan_layer(
@@ -175,13 +219,3 @@ def _unmapped_message(entry: VectorEntry, layers: Sequence[VectorLayer], classes
         f"{found}; give a mapping that names them with --classes, or a class for all of it with "
         f"--vectors {entry.path}=CLASS"
     )
-
-
-def _check_editions(mapping: ClassMapping, planned: Iterable[PlannedLayer]) -> None:
-    found = mapping.editions_of(name for item in planned for name in item.layer.names)
-    if len(found) > 1:
-        seen = " and ".join(f"{edition} (layer {layer})" for edition, layer in found.items())
-        raise ConfigurationError(
-            f"the vector layers are of two editions, {seen}, which would be drawn on each other; "
-            "give one edition for each date"
-        )

@@ -60,6 +60,12 @@ class ServiceEntry:
     licence: str = ""
     requests_per_s: float = 0.0
 
+    @property
+    def label(self) -> str:
+        """A short name: a preset's own, else the protocol and the host."""
+        preset = not _ADDRESS.match(self.text)
+        return self.text if preset else f"{self.kind.upper()} {urlsplit(self.url).netloc}"
+
     def option(self, name: str, default: str = "") -> str:
         """The option `name`, or `default` where the entry does not give it."""
         return self.options.get(name, default)

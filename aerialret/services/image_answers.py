@@ -1,5 +1,7 @@
 """An answer that should be an image: the file goes in, pixels or a reason why not come out."""
 
+import threading
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from aerialret.services.answers import Accept, CachedAnswer
 from aerialret.services.service_messages import exception_in, words_of
@@ -24,6 +26,8 @@ _DRIVERS = {
     b"RIFF": "WEBP",
 }
 """Which driver reads a file that begins so; no other is ever tried."""
+
+_QUIETLY = threading.Lock()
 
 _SETTINGS = {
     # An image that ends early is an error, not a warning with grey below.
@@ -53,8 +57,8 @@ class ServedImage:
             return "transparent"
         shown = self.pixels[:, seen]
         if (shown == _white(self.pixels.dtype)).all():
-            return "white"
-        return "black" if (shown == 0).all() else ""
+            return "all white"
+        return "all black" if (shown == 0).all() else ""
 
 
 def image_accepted(*, width_px: int, height_px: int, bounds: Bounds | None = None) -> Accept:
@@ -123,7 +127,9 @@ def _misplaced(dataset: Any, bounds: Bounds | None) -> str:
 
 
 def _opened(path: Path) -> Any:
-    return rasterio.open(path, driver=_driver(path))
+    with _QUIETLY, warnings.catch_warnings():  # filters belong to all threads: one at a time
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we know where it lies
+        return rasterio.open(path, driver=_driver(path))
 
 
 def _driver(path: Path) -> str:

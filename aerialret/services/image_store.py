@@ -41,16 +41,29 @@ class ImageStore:
         digest = hashlib.sha256(f"{_FORMAT} {key}".encode()).hexdigest()
         return self._folder / digest[:2] / f"{digest[:32]}.tif"
 
+    def knows(self, key: str) -> bool:
+        """Whether the part was written, or found to hold no image."""
+        return self.path(key).is_file() or bool(self.emptiness(key))
+
     def emptiness(self, key: str) -> str:
         """In which way the part was found to hold no image; "" where that is not known."""
-        try:
-            return str(json.loads(_empty_path(self.path(key)).read_text())["empty"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return ""
+        return str(self._facts(key).get("empty", ""))
 
-    def note_emptiness(self, key: str, emptiness: str) -> None:
-        """Remembers that the part holds no image."""
-        atomic.write_text(_empty_path(self.path(key)), json.dumps({"empty": emptiness}) + "\n")
+    def absent_tiles(self, key: str) -> int:
+        """How many tiles the service did not have when the part was written."""
+        return int(self._facts(key).get("absent_tiles", 0))
+
+    def note(self, key: str, *, empty: str = "", absent_tiles: int = 0) -> None:
+        """Remembers that the part holds no image, or lacks tiles that the service does not have."""
+        facts = {"absent_tiles": absent_tiles, "empty": empty}
+        atomic.write_text(_facts_path(self.path(key)), json.dumps(facts) + "\n")
+
+    def _facts(self, key: str) -> dict[str, Any]:
+        try:
+            facts = json.loads(_facts_path(self.path(key)).read_text())
+        except (OSError, ValueError):
+            return {}
+        return facts if isinstance(facts, dict) else {}
 
     def write(self, key: str, image: ServedImage, *, bounds: Bounds, crs: str) -> Path:
         """Writes the part as a tiled GeoTIFF: the same pixels give the same bytes."""
@@ -60,8 +73,8 @@ class ImageStore:
         return path
 
 
-def _empty_path(path: Path) -> Path:
-    return path.with_suffix(".empty.json")
+def _facts_path(path: Path) -> Path:
+    return path.with_suffix(".json")
 
 
 def _atomically(path: Path, write: Callable[[Path], None]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ConfigurationError
-from aerialret.services.entries import ServiceEntry
+from aerialret.services.entries import ServiceEntry, is_rectangle
 from aerialret.tiles.area import read_area
 
 

@@ -57,8 +57,8 @@ def fetch_wms(
     chunks = _chunks(entry, offer, area=area, area_crs=crs, crs=wanted, gsd_m=gsd_m)
     store = ImageStore(client.cache_folder)
     tally = ImageTally(entry.text)
-    unknown = [chunk for chunk in chunks if not _is_known(chunk, store)]
-    answers = client.get_all([chunk.request for chunk in unknown], stage=f"asking {entry.text}")
+    unknown = [chunk for chunk in chunks if not store.knows(chunk.key)]
+    answers = client.get_all([chunk.request for chunk in unknown], stage=f"asking {entry.label}")
     failures: dict[str, str] = {}
     for chunk, answer in zip(unknown, answers, strict=True):
         if isinstance(answer, FailedRequest):
@@ -67,24 +67,20 @@ def fetch_wms(
             _keep(chunk, answer, store=store, crs=wanted)
             client.forget(chunk.request)
     for chunk in chunks:
-        tally.add(store, chunk.key, ground=_ground(chunk, wanted), failure=failures.get(chunk.key))
+        ground = f"{ground_text(chunk.bounds)} in {wanted}"
+        if chunk.key in failures:
+            tally.lose(ground=ground, failure=failures[chunk.key])
+        else:
+            tally.add(store, chunk.key, ground=ground)
     return tally.result()
-
-
-def _is_known(chunk: _Chunk, store: ImageStore) -> bool:
-    return store.path(chunk.key).is_file() or bool(store.emptiness(chunk.key))
 
 
 def _keep(chunk: _Chunk, answer: CachedAnswer, *, store: ImageStore, crs: str) -> None:
     image = read_image(answer.path)
     if image.emptiness:
-        store.note_emptiness(chunk.key, image.emptiness)
+        store.note(chunk.key, empty=image.emptiness)
     else:
         store.write(chunk.key, image, bounds=chunk.bounds, crs=crs)
-
-
-def _ground(chunk: _Chunk, crs: str) -> str:
-    return f"{ground_text(chunk.bounds)} in {crs}"
 
 
 def _chunks(

@@ -15,7 +15,7 @@ MANIFEST_NAME = "manifest.json"
 
 Kind = Literal["tile_set", "model", "index", "report"]
 
-FORMAT_VERSIONS: dict[Kind, int] = {"tile_set": 1, "model": 1, "index": 1, "report": 1}
+FORMAT_VERSIONS: dict[Kind, int] = {"tile_set": 2, "model": 1, "index": 1, "report": 1}
 """The newest format of each kind that this version reads, and the one it writes."""
 
 COMMANDS: dict[Kind, str] = {

@@ -11,6 +11,7 @@ import pandas as pd
 import shapely
 
 from aerialret import atomic
+from aerialret.ingestion.tile_intervals import TileIntervals
 from aerialret.tiles.arrays import Mask, Valid
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.palette import CLASSES, NO_COVERAGE
@@ -48,9 +49,22 @@ class TileCounts:
         )
 
 
-def catalogue_of(counts: Sequence[TileCounts], *, date: str, grid: Grid) -> gpd.GeoDataFrame:
-    """The rows of one date, by row, then column."""
-    ordered = sorted(counts, key=lambda tile: (tile.row, tile.col))
+def in_order(counts: Iterable[TileCounts]) -> list[TileCounts]:
+    """The tiles by row, then column, as the catalogue lists them."""
+    return sorted(counts, key=lambda tile: (tile.row, tile.col))
+
+
+def catalogue_of(
+    ordered: Sequence[TileCounts], *, date: str, grid: Grid, days: TileIntervals
+) -> gpd.GeoDataFrame:
+    """The rows of one date.
+
+    Args:
+        ordered: The tiles `in_order`.
+        date: The date's label.
+        grid: The grid.
+        days: When each of them was flown.
+    """
     pixels = grid.tile_px**2
     columns: dict[str, Any] = {
         "place": [TileId(tile.col, tile.row).place for tile in ordered],
@@ -59,6 +73,8 @@ def catalogue_of(counts: Sequence[TileCounts], *, date: str, grid: Grid) -> gpd.
         "date": [date] * len(ordered),
         "valid_fraction": np.array([tile.valid / pixels for tile in ordered]),
         "covered_fraction": np.array([tile.covered / pixels for tile in ordered]),
+        "first_day": days.first.astype(object),
+        "last_day": days.last.astype(object),
     }
     for index, land_class in enumerate(CLASSES):
         columns[f"share_{land_class.name}"] = np.array(

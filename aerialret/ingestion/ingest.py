@@ -4,17 +4,17 @@ A failed ingest leaves the tile set as it was. A killed one goes on where it sto
 command is given again, and ends with the same bytes.
 """
 
+import os
 from pathlib import Path
 
-from aerialret.config.sources import GridConfig, SourceConfig
-from aerialret.errors import ConfigurationError, WouldOverwriteError
+from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
+from aerialret.errors import WouldOverwriteError
+from aerialret.ingestion.gathered import gather
 from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_date import DateJob, build_date
 from aerialret.ingestion.ingest_report import IngestReport, Progress
-from aerialret.ingestion.ingest_request import request_of
-from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES, OrthoFile
-from aerialret.ingestion.orthophoto import inspect_orthos
-from aerialret.ingestion.source_files import find_files
+from aerialret.ingestion.ingest_request import request_of, source_members
+from aerialret.ingestion.source_hashes import SourceHashes
 from aerialret.ingestion.tileset_publish import (
     existing_grid,
     published_dates,
@@ -33,8 +33,10 @@ def ingest(
     date: str,
     source: SourceConfig,
     grid: GridConfig,
+    services: ServicesConfig | None = None,
     base: Path = Path(),
     replace: bool = False,
+    workers: int = 0,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Adds one date to the tile set in `folder`, or makes a tile set of it.
@@ -44,8 +46,11 @@ def ingest(
         date: The date's label, as 2004, 2004-07-31 or 1950..1965.
         source: Orthophotos, vector layers and how they are read.
         grid: The grid of a new tile set; an existing one keeps its own.
+        services: How web services are asked.
         base: The folder that relative paths in `source` refer to.
-        replace: Whether a date that is there already may be replaced.
+        replace: Whether a date that is there already may be replaced. Only the blocks of tiles
+            whose files, areas or settings are others are made anew.
+        workers: Blocks made at a time; 0: as many as there are cores.
         progress: Called with a stage's name, what is done, and how much there is.
 
     Returns:
@@ -61,42 +66,49 @@ def ingest(
         NothingToDoError: No tile holds enough image.
         NotAnArtefactError: `folder` holds something else.
         WouldOverwriteError: The date is there already, of another request.
+        ServiceError: A web service does not answer, or has no imagery in the area.
     """
     label = "".join(date.split())
     parse_interval(label)
     own_grid = existing_grid(folder)
     if own_grid:
         check_grid(own_grid, grid, tileset=str(folder))
-    orthos = _find_orthos(source, base=base, progress=progress)
-    used_grid = own_grid or new_grid(grid, orthos)
-    request = request_of(source, base=base, orthos=orthos, grid=used_grid)
+    gathered = gather(
+        source,
+        date=label,
+        grid=grid,
+        services=services or ServicesConfig(),
+        base=base,
+        progress=progress,
+    )
+    used_grid = own_grid or new_grid(grid, gathered.orthos)
+    workers = workers or len(os.sched_getaffinity(0))
+    hashes = SourceHashes(folder)
+    members = source_members(gathered, base=base)
+    hashes.learn(members, workers=workers, progress=progress)
+    request = request_of(gathered, base=base, grid=used_grid, hashes=hashes)
     restore_retired(folder)
     published = published_dates(folder).get(label)
     if published and published["request"] == request.fingerprint:
         refresh(folder)
+        hashes.keep()
         return IngestReport.from_plain(published["report"])
-    if published and not replace:
+    if published and not replace and not published["report"].get("missing"):
         raise WouldOverwriteError(
             f"tile set {folder} has date {label} already, made from other files or settings; "
-            "give --replace to make it anew, or another --date"
+            "give --replace to make what they change anew, or another --date"
         )
-    build_date(
+    made = build_date(
         DateJob(
             target=date_folder(folder, label),
-            source=source,
+            gathered=gathered,
             base=base,
             request=request,
-            orthos=tuple(orthos),
             grid=used_grid,
+            workers=workers,
         ),
         progress=progress,
     )
     refresh(folder)
-    return IngestReport.from_plain(published_dates(folder)[label]["report"])
-
-
-def _find_orthos(source: SourceConfig, *, base: Path, progress: Progress | None) -> list[OrthoFile]:
-    if not source.ortho:
-        raise ConfigurationError("no orthophotos were named; give files or folders with --ortho")
-    paths = find_files(source.ortho, base=base, suffixes=ORTHO_SUFFIXES, option="--ortho")
-    return inspect_orthos(paths, source=source, progress=progress)
+    hashes.keep()
+    return made

@@ -5,6 +5,10 @@ Beside the date's final folder lies a staging folder:
   request.json         fingerprint of the request; written when the store stands
   pixels.zarr          the date's pixel store
   blocks/COL_ROW.json  one record for each finished block; written after its pixels
+  vectors/             areas that wait for their block
+
+The finished date keeps the records in one file, blocks.json, for the next ingest of the date: what
+a block was made from tells whether it must be made again.
 
 A block without record is written anew. Records say which files a block has and their hashes, so
 that nothing is read twice.
@@ -15,7 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +29,16 @@ from numpy.typing import NDArray
 from aerialret import atomic
 from aerialret.ingestion.catalogue import TileCounts
 from aerialret.tiles.grid import TileId
-from aerialret.tiles.pixel_store import BLOCK_TILES, PixelStore, StoreExtent
+from aerialret.tiles.pixel_store import PixelStore, StoreExtent
 from aerialret.tiles.tileset import STORE_NAME
 
 DATE_NAME = "date.json"
+BLOCKS_NAME = "blocks.json"
 TILES_NAME = "tiles.parquet"
 
 _REQUEST_NAME = "request.json"
 _BLOCKS_FOLDER = "blocks"
+_VECTORS_FOLDER = "vectors"
 _ARRAYS = ("image", "mask", "valid")
 
 
@@ -45,13 +51,15 @@ class BlockRecord:
         outside: Cells without any image.
         too_empty: Cells with too little of it.
         with_fill: Tiles where pure black or white was taken for no image.
-        files: SHA-256 of each of its files in the staging folder.
+        inputs: Fingerprint of what it was made from.
+        files: SHA-256 of its file in each array that has one.
     """
 
     tiles: tuple[TileCounts, ...]
     outside: int
     too_empty: int
     with_fill: int
+    inputs: str
     files: Mapping[str, str]
 
     @classmethod
@@ -68,9 +76,9 @@ class BlockPixels:
     """The rasters of one block, by its rows and columns of tiles.
 
     Attributes:
-        images: uint8 [8, 8, 3, height, width].
-        masks: uint8 [8, 8, height, width].
-        valid: bool [8, 8, height, width].
+        images: uint8 [n, n, 3, height, width].
+        masks: uint8 [n, n, height, width].
+        valid: bool [n, n, height, width].
     """
 
     images: NDArray[np.uint8]
@@ -83,10 +91,12 @@ class Staging:
 
     Attributes:
         folder: Where it lies.
+        vectors: Where areas wait for their block.
     """
 
     def __init__(self, folder: Path, *, extent: StoreExtent, tile_px: int) -> None:
         self.folder = folder
+        self.vectors = folder / _VECTORS_FOLDER
         self._extent = extent
         self._tile_px = tile_px
 
@@ -105,28 +115,36 @@ class Staging:
 
     def write(self, block: TileId, pixels: BlockPixels | None, record: BlockRecord) -> BlockRecord:
         """Writes a block's pixels, then its record; the record with the hashes comes back."""
-        folders = [self._shard(array, block) for array in _ARRAYS]
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)  # what a kill has left of it
+        shards = self._cleared(block)
         if pixels is not None:
             self._create_store().write_block(
                 block, images=pixels.images, masks=pixels.masks, valid=pixels.valid
             )
-        files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-        finished = BlockRecord(
-            tiles=record.tiles,
-            outside=record.outside,
-            too_empty=record.too_empty,
-            with_fill=record.with_fill,
-            files={self._name(path): _flushed_hash(path) for path in sorted(files)},
-        )
-        _write_json(self._record_path(block), asdict(finished))
-        return finished
+        files = {
+            array: flushed_hash(path) for array, path in sorted(shards.items()) if path.exists()
+        }
+        return self._finish(block, replace(record, files=files))
+
+    def adopt(self, block: TileId, published: "PublishedBlocks") -> BlockRecord:
+        """Takes over a block of the published date, whose inputs are the same."""
+        record = published.records[block]
+        for array, path in self._cleared(block).items():
+            if array in record.files:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(published.shard(array, block), path)
+        return self._finish(block, record)
+
+    def hashes(self, block: TileId, record: BlockRecord) -> dict[str, str]:
+        """SHA-256 of the files of a finished block, by their names in the date's folder."""
+        return {
+            self._name(shard_path(self.folder, array, block, self._extent)): digest
+            for array, digest in record.files.items()
+        }
 
     def store_hashes(self) -> dict[str, str]:
         """SHA-256 of the files that describe the store's arrays."""
         files = sorted((self.folder / STORE_NAME).rglob("zarr.json"))
-        return {self._name(path): _flushed_hash(path) for path in files}
+        return {self._name(path): flushed_hash(path) for path in files}
 
     def has_blocks(self) -> bool:
         """Whether a block is finished, so that the folder is worth keeping."""
@@ -144,16 +162,60 @@ class Staging:
             self.folder / STORE_NAME, extent=self._extent, tile_px=self._tile_px
         )
 
+    def _cleared(self, block: TileId) -> dict[str, Path]:
+        """Where the block's file of each array goes; what a kill has left of it is removed."""
+        shards = {array: shard_path(self.folder, array, block, self._extent) for array in _ARRAYS}
+        for path in shards.values():
+            path.unlink(missing_ok=True)
+        return shards
+
+    def _finish(self, block: TileId, record: BlockRecord) -> BlockRecord:
+        _write_json(self._record_path(block), asdict(record))
+        return record
+
     def _record_path(self, block: TileId) -> Path:
         return self.folder / _BLOCKS_FOLDER / f"{block.col}_{block.row}.json"
 
-    def _shard(self, array: str, block: TileId) -> Path:
-        row = (block.row - self._extent.first_row) // BLOCK_TILES
-        col = (block.col - self._extent.first_col) // BLOCK_TILES
-        return self.folder / STORE_NAME / array / "c" / str(row) / str(col)
-
     def _name(self, path: Path) -> str:
         return path.relative_to(self.folder).as_posix()
+
+
+class PublishedBlocks:
+    """The blocks of the date as it was published before.
+
+    Attributes:
+        records: What each was made from; empty where nothing was published.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        content = _stored(folder / BLOCKS_NAME) or {"extent": None, "blocks": {}}
+        self._extent = StoreExtent(**content["extent"]) if content["extent"] else None
+        self.records: Mapping[TileId, BlockRecord] = {
+            TileId(*map(int, name.split("_"))): BlockRecord.from_plain(plain)
+            for name, plain in content["blocks"].items()
+        }
+
+    def shard(self, array: str, block: TileId) -> Path:
+        """The block's file of an array."""
+        assert self._extent is not None, "a date without extent has no blocks"
+        return shard_path(self._folder, array, block, self._extent)
+
+
+def shard_path(folder: Path, array: str, block: TileId, extent: StoreExtent) -> Path:
+    """Where a store keeps the file of a block."""
+    row = (block.row - extent.first_row) // extent.block_tiles
+    col = (block.col - extent.first_col) // extent.block_tiles
+    inside = f"{row}/{col}/0/0/0" if array == "image" else f"{row}/{col}/0/0"
+    return folder / STORE_NAME / array / "c" / inside
+
+
+def write_blocks_file(
+    folder: Path, records: Mapping[TileId, BlockRecord], *, extent: StoreExtent
+) -> None:
+    """Writes the records of a date's blocks for the next ingest of the date."""
+    blocks = {f"{block.col}_{block.row}": asdict(record) for block, record in records.items()}
+    _write_json(folder / BLOCKS_NAME, {"extent": asdict(extent), "blocks": blocks})
 
 
 def read_date(folder: Path) -> dict[str, Any] | None:
@@ -168,7 +230,8 @@ def write_date(folder: Path, content: Mapping[str, Any]) -> None:
 
 def strip_staging(folder: Path) -> None:
     """Removes what only an unfinished date needs from a staging folder."""
-    shutil.rmtree(folder / _BLOCKS_FOLDER, ignore_errors=True)
+    for name in (_BLOCKS_FOLDER, _VECTORS_FOLDER):
+        shutil.rmtree(folder / name, ignore_errors=True)
     (folder / _REQUEST_NAME).unlink(missing_ok=True)
 
 
@@ -185,7 +248,7 @@ def _write_json(path: Path, content: Mapping[str, Any]) -> None:
     atomic.write_text(path, text + "\n")
 
 
-def _flushed_hash(path: Path) -> str:
+def flushed_hash(path: Path) -> str:
     """The hash of a file that is safe on the disk."""
     with path.open("rb+") as stream:
         os.fsync(stream.fileno())

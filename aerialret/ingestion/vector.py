@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from aerialret.config.sources import SourceConfig
 from aerialret.ingestion.areas import Areas
-from aerialret.ingestion.class_mapping import ClassMapping, read_mapping
+from aerialret.ingestion.class_mapping import ClassMapping, read_mapping, with_choices
 from aerialret.ingestion.classify import Classification, classify, meanings_of
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.ground_shapes import Geometries, ground_shapes, is_line
@@ -171,7 +171,12 @@ def stream_vectors(
     entries = vector_entries(source, base=base)
     if not entries:
         return VectorSummary()
-    mapping = read_mapping(source.classes, base=base)
+    mapping = with_choices(
+        read_mapping(source.classes, base=base),
+        line_width_m=source.line_width_m,
+        keep=source.keep,
+        options=source.mapping_options,
+    )
     plan = plan_layers(entries, mapping=mapping, classes=source.classes)
     drawing = Drawing(
         crs=parse_crs(crs, option="crs"),

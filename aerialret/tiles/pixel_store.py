@@ -1,8 +1,8 @@
 """The pixels of one date: blocks of tiles go in, tiles come out; a Zarr group on the grid.
 
 Each array is indexed by the grid itself, [row - first_row, col - first_col, ...]; a chunk is one
-tile and a shard is one block of `BLOCK_TILES` x `BLOCK_TILES` tiles, so there is one file for each
-block and array. Tiles that were never written cost nothing and read as fill values.
+tile and a shard is one block of tiles (`block_tiles_for`), so there is one file for each block and
+array. Tiles that were never written cost nothing and read as fill values.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,15 @@ from aerialret.tiles.grid import TileId
 from aerialret.tiles.palette import NO_COVERAGE
 
 BLOCK_TILES = 8
-"""Side of a block, in tiles; blocks begin at multiples of it."""
+"""Side of a block of small tiles, in tiles; blocks begin at multiples of their side."""
+
+BLOCK_PX = 2048
+"""Blocks of large tiles are about this wide, so that one fits in memory."""
+
+
+def block_tiles_for(tile_px: int) -> int:
+    """Side of a block in tiles, for tiles that are `tile_px` pixels wide."""
+    return max(1, min(BLOCK_TILES, BLOCK_PX // tile_px))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +51,33 @@ class TileBatch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreExtent:
-    """The cells that a store spans, half-open; all four are multiples of `BLOCK_TILES`."""
+    """The cells that a store spans, half-open; all are multiples of the block's side.
+
+    Attributes:
+        first_col: The first column.
+        first_row: The first row.
+        end_col: The column after the last.
+        end_row: The row after the last.
+        block_tiles: Side of a block in tiles.
+    """
 
     first_col: int
     first_row: int
     end_col: int
     end_row: int
+    block_tiles: int = BLOCK_TILES
 
     @classmethod
-    def around(cls, tiles: Sequence[TileId]) -> "StoreExtent":
+    def around(cls, tiles: Sequence[TileId], *, block_tiles: int = BLOCK_TILES) -> "StoreExtent":
         """The smallest extent of whole blocks that holds `tiles`."""
         cols, rows = [tile.col for tile in tiles], [tile.row for tile in tiles]
+        side = block_tiles
         return cls(
-            first_col=min(cols) // BLOCK_TILES * BLOCK_TILES,
-            first_row=min(rows) // BLOCK_TILES * BLOCK_TILES,
-            end_col=(max(cols) // BLOCK_TILES + 1) * BLOCK_TILES,
-            end_row=(max(rows) // BLOCK_TILES + 1) * BLOCK_TILES,
+            first_col=min(cols) // side * side,
+            first_row=min(rows) // side * side,
+            end_col=(max(cols) // side + 1) * side,
+            end_row=(max(rows) // side + 1) * side,
+            block_tiles=side,
         )
 
     @property
@@ -74,6 +93,7 @@ class PixelStore:
         self._group = group
         self._first_col = int(str(group.attrs["first_col"]))
         self._first_row = int(str(group.attrs["first_row"]))
+        self._block_tiles = int(str(group.attrs.get("block_tiles", BLOCK_TILES)))
 
     @classmethod
     def create(cls, path: Path, *, extent: StoreExtent, tile_px: int) -> "PixelStore":
@@ -91,13 +111,19 @@ class PixelStore:
                 name,
                 shape=(*extent.shape, *tile_shape),
                 chunks=(1, 1, *tile_shape),
-                shards=(BLOCK_TILES, BLOCK_TILES, *tile_shape),
+                shards=(extent.block_tiles, extent.block_tiles, *tile_shape),
                 dtype=dtype,
                 fill_value=fill,
                 compressors=BloscCodec(cname="zstd", clevel=3, shuffle="noshuffle"),
                 dimension_names=("row", "col", *(["band"] if channels else []), "y", "x"),
             )
-        group.attrs.update({"first_col": extent.first_col, "first_row": extent.first_row})
+        group.attrs.update(
+            {
+                "first_col": extent.first_col,
+                "first_row": extent.first_row,
+                "block_tiles": extent.block_tiles,
+            }
+        )
         return cls(group)
 
     @classmethod
@@ -122,16 +148,17 @@ class PixelStore:
         masks: NDArray[np.uint8],
         valid: NDArray[np.bool_],
     ) -> None:
-        """Writes one whole block; `upper_left` lies at multiples of `BLOCK_TILES`.
+        """Writes one whole block of n x n tiles.
 
         Args:
             upper_left: The block's first cell.
-            images: uint8 [8, 8, 3, height, width], by row and column of the block.
-            masks: uint8 [8, 8, height, width].
-            valid: bool [8, 8, height, width].
+            images: uint8 [n, n, 3, height, width], by row and column of the block.
+            masks: uint8 [n, n, height, width].
+            valid: bool [n, n, height, width].
         """
         row, col = upper_left.row - self._first_row, upper_left.col - self._first_col
-        area = (slice(row, row + BLOCK_TILES), slice(col, col + BLOCK_TILES))
+        side = self._block_tiles
+        area = (slice(row, row + side), slice(col, col + side))
         for name, block in (("image", images), ("mask", masks), ("valid", valid)):
             self._array(name)[area] = block
 
@@ -158,7 +185,8 @@ class PixelStore:
         """
         blocks: dict[tuple[int, int], list[int]] = {}
         for i, tile in enumerate(tiles):
-            blocks.setdefault((tile.row // BLOCK_TILES, tile.col // BLOCK_TILES), []).append(i)
+            block = tile.row // self._block_tiles, tile.col // self._block_tiles
+            blocks.setdefault(block, []).append(i)
         for members in blocks.values():
             rows, cols = zip(*(self._position(tiles[i]) for i in members), strict=True)
             yield members, (slice(min(rows), max(rows) + 1), slice(min(cols), max(cols) + 1))

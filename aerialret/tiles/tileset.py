@@ -24,11 +24,14 @@ DATES_FOLDER = "dates"
 STORE_NAME = "pixels.zarr"
 
 CATALOGUE_COLUMNS = (
-    "place", "col", "row", "date", "valid_fraction", "covered_fraction", "geometry",
+    "place", "col", "row", "date", "first_day", "last_day", "valid_fraction", "covered_fraction",
+    "geometry",
 )  # fmt: skip
-"""`valid_fraction`, `covered_fraction`: shares of the tile's pixels with an image and inside the
-vector coverage, 0 to 1. `geometry`: the tile's square in the tile set's CRS. Beyond these, a column
-`share_NAME` for each class of `aerialret.tiles.palette` holds its share of the covered pixels."""
+"""`first_day`, `last_day`: when the tile was flown, as far as a source tells, else the first and
+last day of the date's label; absent in tile sets of format 1. `valid_fraction`, `covered_fraction`:
+shares of the tile's pixels with an image and inside the vector coverage, 0 to 1. `geometry`: the
+tile's square in the tile set's CRS. Beyond these, a column `share_NAME` for each class of
+`aerialret.tiles.palette` holds its share of the covered pixels."""
 
 
 class TileSet:

@@ -44,17 +44,45 @@ def by_rasterio(shapes: list, codes: np.ndarray, bounds: Bounds, shape: tuple[in
 
 
 @settings(max_examples=150)
-@given(st.lists(CORNERS, min_size=1, max_size=4), st.integers(1, 40), st.integers(1, 40))
+@given(
+    st.lists(CORNERS, min_size=1, max_size=4), st.integers(1, 40), st.integers(1, 40), st.booleans()
+)
 def test_every_pixel_is_rasterios_even_where_outlines_run_along_pixel_middles(
-    corners: list[list[tuple[int, int]]], height: int, width: int
+    corners: list[list[tuple[int, int]]], height: int, width: int, reverse: bool
 ) -> None:
     shapes = polygons(corners, scale=1)
+    if reverse:
+        shapes = [shapely.reverse(shape) for shape in shapes]
     bounds = Bounds(0, 40 - height, width, 40)
     codes = np.arange(1, len(shapes) + 1, dtype=np.uint8)
     areas = Areas.of(np.array(shapes, dtype=object), codes)
     if shapes:
         expected = by_rasterio(shapes, codes, bounds, (height, width))
         np.testing.assert_array_equal(drawn(areas, bounds, (height, width)), expected)
+
+
+@settings(max_examples=100)
+@given(
+    st.lists(st.tuples(*[st.integers(0, 30)] * 4), min_size=1, max_size=5),
+    st.booleans(),
+    st.booleans(),
+)
+def test_boxes_with_edges_on_pixel_middles_are_rasterios(
+    sides: list[tuple[int, int, int, int]], ccw: bool, holes: bool
+) -> None:
+    shapes = []
+    for left, bottom, width, height in sides:
+        shape = shapely.box(
+            left / 2, bottom / 2, (left + width + 1) / 2, (bottom + height + 1) / 2, ccw=ccw
+        )
+        if holes and width > 6 and height > 6:
+            shape = shapely.difference(shape, shape.buffer(-1.5, join_style="mitre"))
+        shapes.append(shape)
+    codes = np.arange(1, len(shapes) + 1, dtype=np.uint8)
+    bounds = Bounds(0, 0, 24, 28)
+    areas = Areas.of(np.array(shapes, dtype=object), codes)
+    expected = by_rasterio(shapes, codes, bounds, (28, 24))
+    np.testing.assert_array_equal(drawn(areas, bounds, (28, 24)), expected)
 
 
 @pytest.mark.parametrize("seed", range(4))

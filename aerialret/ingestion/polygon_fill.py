@@ -1,8 +1,8 @@
 """Polygons to pixels: areas as flat arrays go in, their codes are drawn into a mask.
 
 The rule is that of GDAL's polygon filler, pixel for pixel (tests compare them): a pixel belongs to
-an area that holds its centre; crossings of a row are counted at the row's middle, and the outline's
-leftward pieces that run along a row's middle belong to the area.
+an area that holds its centre; crossings of a row are counted at the row's middle, and the lower
+edges of a ring that run along a row's middle belong to the area.
 """
 
 import numba
@@ -67,8 +67,9 @@ def _draw(mask, codes, rings, points, xy, chosen, x0, dx, y0, dy):  # type: igno
                 xa, xb = x0 + xy[point, 0] * dx, x0 + xy[point + 1, 0] * dx
                 if ya == yb:
                     row = int(np.floor(max(min(ya, 1e9), -1e9)))
-                    if row >= low and row < high and row + 0.5 == ya and xa > xb:
-                        _fill(mask, row, xb, xa, width, code)
+                    on_middle = row >= low and row < high and row + 0.5 == ya
+                    if on_middle and (xa < xb) == _is_anticlockwise(xy, points, ring):
+                        _fill(mask, row, min(xa, xb), max(xa, xb), width, code)
                     continue
                 if ya > yb:
                     xa, ya, xb, yb = xb, yb, xa, ya
@@ -94,6 +95,18 @@ def _rows_crossed(xy, point, y0, dy, low, high):  # type: ignore[no-untyped-def]
     start = max(low, int(np.ceil(max(ya, -1.0) - 0.5)))
     stop = min(high, int(np.ceil(min(yb, high + 1.0) - 0.5)))
     return start, stop
+
+
+@numba.njit(nogil=True, cache=True)
+def _is_anticlockwise(xy, points, ring):  # type: ignore[no-untyped-def]
+    """Whether a ring's inside lies to its left, in coordinates that grow northwards."""
+    first = points[ring]
+    doubled = 0.0
+    for point in range(first, points[ring + 1] - 1):
+        xa, ya = xy[point, 0] - xy[first, 0], xy[point, 1] - xy[first, 1]
+        xb, yb = xy[point + 1, 0] - xy[first, 0], xy[point + 1, 1] - xy[first, 1]
+        doubled += xa * yb - xb * ya
+    return doubled > 0
 
 
 @numba.njit(nogil=True, cache=True)

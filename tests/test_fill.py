@@ -158,6 +158,17 @@ def test_a_lower_share_finds_small_corners_of_fill():
     assert fill.sum() == 62 * 62
 
 
+@pytest.mark.parametrize("codec", list(CODECS))
+def test_with_a_rim_no_pixel_is_left_that_mixes_image_and_fill(tmp_path, codec):
+    pixels, outside = _land(), _beyond()
+    pixels[:, outside] = 255
+    part = _sample(_compressed(pixels, tmp_path, codec))
+    fill = fill_pixels(part, pixel_area_m2=AREA_M2, tolerance=LOSSY_TOLERANCE, rim_px=1)
+    beyond = _averaged(outside[None])[0] > 0
+    assert fill[beyond].mean() > 0.999
+    assert not fill[~_near(beyond, 2)].any()
+
+
 def test_outside_the_file_nothing_is_fill():
     nothing = Sample(np.zeros((3, 9, 7), np.float32), np.zeros((9, 7), np.float32))
     assert not fill_pixels(nothing, pixel_area_m2=1e4, least_share=0).any()

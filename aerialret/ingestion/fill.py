@@ -36,7 +36,12 @@ _EXACT = 2e-3
 
 
 def fill_pixels(
-    part: Sample, *, pixel_area_m2: float, tolerance: int = 0, least_share: float = LEAST_SHARE
+    part: Sample,
+    *,
+    pixel_area_m2: float,
+    tolerance: int = 0,
+    least_share: float = LEAST_SHARE,
+    rim_px: int = 0,
 ) -> NDArray[np.bool_]:
     """Where 8-bit pixels are fill and no image, as bool [height, width].
 
@@ -45,7 +50,10 @@ def fill_pixels(
         pixel_area_m2: Area of a pixel.
         tolerance: Levels that compression moves fill by; 0 for files that keep every pixel,
             `LOSSY_TOLERANCE` for others.
-        least_share: Share of the rectangle above which fill is taken out.
+        least_share: Share of the rectangle above which fill is taken out; 0 where another file
+            shows the ground beneath.
+        rim_px: Pixels along the fill that go with it; 1 where pixels are averages of smaller ones,
+            as those on the border mix image and fill.
     """
     away = _levels_from_extreme(part)
     pure = away <= _EXACT
@@ -54,7 +62,11 @@ def fill_pixels(
     fill = _large_areas(pure, least_px=LEAST_AREA_M2 / pixel_area_m2)
     if fill.mean() <= least_share:
         return np.zeros_like(pure)
-    return _with_fringe(fill, away <= tolerance, pixel_area_m2) if tolerance else fill
+    if tolerance:
+        fill = _with_fringe(fill, away <= tolerance, pixel_area_m2)
+    for _ in range(rim_px):
+        fill = _around(fill, np.any)
+    return fill
 
 
 def _levels_from_extreme(part: Sample) -> NDArray[np.float32]:

@@ -110,7 +110,7 @@ def test_each_command_explains_itself_and_every_option(cli: Cli, command: str) -
 
 
 def test_option_defaults_are_those_of_the_configuration(cli: Cli) -> None:
-    from aerialret.cli import building, searching
+    from aerialret.cli import ingesting, searching
     from aerialret.config import GridConfig, SourceConfig
 
     _, out, _ = cli("ingest", "--help")
@@ -120,7 +120,7 @@ def test_option_defaults_are_those_of_the_configuration(cli: Cli) -> None:
     options = {option.name for option in typer.main.get_command(app).commands["ingest"].params}
     assert {spec.name for spec in fields(SourceConfig)} <= options
     assert {spec.name for spec in fields(GridConfig)} <= options
-    assert building._SOURCE == SourceConfig() == searching._SOURCE
+    assert ingesting._SOURCE == SourceConfig() == searching._SOURCE
 
 
 def test_one_option_takes_several_paths_after_the_tile_set(cli: Cli, tmp_path: Path) -> None:

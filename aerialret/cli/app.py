@@ -10,6 +10,7 @@ from aerialret.cli import (
     building,
     checking,
     exporting,
+    ingesting,
     measuring,
     searching,
     workspaces,
@@ -44,7 +45,7 @@ def _options(
 app.command("init")(workspaces.init)
 app.command("demo")(workspaces.demo)
 app.command("check")(checking.check)
-app.command("ingest")(building.ingest)
+app.command("ingest")(ingesting.ingest)
 app.command("train")(building.train)
 app.command("index")(building.index)
 app.command("query")(searching.query)

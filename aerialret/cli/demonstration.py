@@ -10,7 +10,7 @@ import rasterio
 from rasterio.transform import from_bounds
 
 from aerialret.atomic import atomic_file, write_text
-from aerialret.cli import building, measuring, searching
+from aerialret.cli import building, ingesting, measuring, searching
 from aerialret.cli.telling import current_work, tell
 from aerialret.config import (
     PathsConfig,
@@ -43,7 +43,7 @@ def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> N
     paths = {name: Path(getattr(pipeline.paths, name)) for name in ("tileset", "model", "index")}
     for date in (FIRST, SECOND):
         _announce(f"ingest --date {date}")
-        building.ingest_date(paths["tileset"], date, pipeline.sources[date], pipeline.grid)
+        ingesting.ingest_date(paths["tileset"], date, pipeline.sources[date], pipeline.grid)
     _announce("train")
     building.train_model(paths["tileset"], paths["model"], pipeline)
     _announce(f"index --date {FIRST}")

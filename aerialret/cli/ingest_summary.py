@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 from aerialret.cli.telling import tell
 
 if TYPE_CHECKING:
-    from aerialret.ingestion.ingest import IngestReport
+    from aerialret.ingestion.estimate import Estimate
+    from aerialret.ingestion.ingest_report import ClassReport, IngestReport
 
 _SHOWN = 5
 
 
 def tell_ingest(report: "IngestReport") -> None:
-    """Tells tiles, features, ground cover and warnings."""
+    """Tells tiles, features by class, ground cover, warnings and what is missing."""
     skipped = (
         f"{report.tiles_outside} outside the imagery, {report.tiles_too_empty} with too little"
     )
@@ -19,21 +20,70 @@ def tell_ingest(report: "IngestReport") -> None:
         f"{report.date}: {report.tiles_written} tiles from {report.orthophotos} orthophotos "
         f"({skipped})"
     )
-    if report.layers:
-        dropped = ", ".join(f"{n} {reason}" for reason, n in report.features_dropped.items())
+    if report.blocks_kept:
         tell(
-            f"  {report.features_drawn} of {report.features_read} features drawn"
-            + (f"; dropped: {dropped}" if dropped else "")
+            f"  {report.blocks_made} blocks of tiles made anew, {report.blocks_kept} kept: nothing "
+            "that they are made from has changed"
         )
-        shares = sorted(report.class_shares.items(), key=lambda item: -item[1])
-        ground = ", ".join(f"{name} {share:.1%}" for name, share in shares if share >= 5e-4)
-        tell(f"  ground: {ground or 'nothing'}; coverage: {report.coverage}")
+    if report.layers:
+        _tell_features(report)
     if report.unmapped_layers:
         tell(f"  layers without a class: {_listed(report.unmapped_layers)}")
     for warning in report.warnings:
         tell(f"  warning: {warning}")
+    for gap in report.missing:
+        tell(f"  missing: {gap}")
+    if report.missing:
+        tell(
+            f"  {len(report.missing)} parts are missing, and their tiles with them; the same "
+            "command asks for them again"
+        )
+
+
+def tell_estimate(date: str, foreseen: "Estimate") -> None:
+    """Tells what an ingest would take."""
+    tell(
+        f"{date}: {foreseen.tiles} tiles in {foreseen.blocks} blocks from "
+        f"{foreseen.source_pixels / 1e6:,.0f} million pixels, about "
+        f"{_size(foreseen.bytes_on_disk)} on disk and {_duration(foreseen.seconds)}; nothing was "
+        "written"
+    )
+
+
+def _tell_features(report: "IngestReport") -> None:
+    edition = f", edition {report.edition}" if report.edition else ""
+    tell(
+        f"  {report.features_drawn} of {report.features_read} features drawn{edition}; "
+        f"coverage: {report.coverage}"
+    )
+    width = max((len(item.name) for item in report.classes), default=0)
+    for item in report.classes:
+        tell(f"  {item.name:<{width}}  {_class(item)}")
+
+
+def _class(item: "ClassReport") -> str:
+    dropped = ", ".join(f"{count} {reason}" for reason, count in item.dropped.items())
+    return f"{item.drawn:>7} drawn  {item.ground_share:>6.2%} of the ground" + (
+        f"  (dropped: {dropped})" if dropped else ""
+    )
 
 
 def _listed(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.3g} TB"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"

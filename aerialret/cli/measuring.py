@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aerialret.cli.building import Replace, TileSetArgument
+from aerialret.cli.shared_options import Replace, TileSetArgument
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import EvaluateConfig
 from aerialret.config.toml import with_values

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from aerialret.atomic import write_text
-from aerialret.cli import building, measuring
+from aerialret.cli import building, ingesting, measuring
+from aerialret.cli.shared_options import Assignments
 from aerialret.cli.telling import tell
 from aerialret.errors import ConfigurationError, WouldOverwriteError
 from aerialret.recipes import find_recipe
@@ -35,7 +36,7 @@ def run(
     pipeline: Annotated[
         str | None, typer.Argument(help="Pipeline file or name [default: the workspace]")
     ] = None,
-    assignments: building.Assignments = None,
+    assignments: Assignments = None,
 ) -> None:
     """Ingest, train, index and evaluate, as a pipeline file says.
 
@@ -51,7 +52,7 @@ def demo(
     ),
     seed: Annotated[int, typer.Option(help="Seed of the territory")] = 0,
     size: Annotated[int, typer.Option(help="Side of the territory, in tiles")] = 32,
-    assignments: building.Assignments = None,
+    assignments: Assignments = None,
 ) -> None:
     """Make a territory, then ingest, train, index, evaluate and query it.
 
@@ -72,7 +73,9 @@ def run_pipeline(workspace: Workspace) -> None:
             "or ingest first"
         )
     for date in sorted(config.sources):
-        building.ingest_date(tileset, date, config.sources[date], config.grid)
+        ingesting.ingest_date(
+            tileset, date, config.sources[date], config.grid, services=config.services
+        )
     building.train_model(tileset, model, config)
     building.build(tileset, model, index, config.index)
     measuring.measure(tileset, model, Path(paths.report), config.evaluate, index=None)

@@ -1,0 +1,19 @@
+"""Arguments and options that several commands have."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+TileSetArgument = Annotated[
+    Path | None,
+    typer.Argument(metavar="TILESET", help="Tile set folder [workspace: paths.tileset]"),
+]
+Recipe = Annotated[
+    str | None,
+    typer.Option("--pipeline", help="Pipeline file or name; its sections replace the workspace's"),
+]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one key")
+]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace what is there")]

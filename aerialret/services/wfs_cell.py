@@ -70,13 +70,15 @@ def _fetch_once(
         except PageError as error:
             found.lack, found.is_torn = str(error), True
             continue
-        stated |= set() if page.matched is None else {page.matched}
         found.is_paged |= number > 0 and bool(page.features)
         before = len(found.features)
         _add(found, page, twins=not query.can_page)
         if page.features and len(found.features) == before:
-            found.lack, found.is_torn = "pages repeat what others hold", True
+            # MapServer starts over behind the last page where it reprojects.
+            found.is_torn = before != matched
+            found.lack = "pages repeat what others hold" if found.is_torn else ""
             break
+        stated |= {page.matched} if page.features and page.matched is not None else set()
     _judge(found, stated)
     return found
 

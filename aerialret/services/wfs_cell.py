@@ -64,6 +64,8 @@ def _fetch_once(
     for number, answer in enumerate(pages):
         if isinstance(answer, FailedRequest):
             found.lack = answer.reason
+            # It answered, but not what the count announces.
+            found.is_torn |= answer.status == 200
             continue
         try:
             page = read_page(answer.path, schema=query.schema, crs=query.crs)

@@ -27,6 +27,11 @@ _DRIVERS = {
 }
 """Which driver reads a file that begins so; no other is ever tried."""
 
+_LAST_BYTES = 4096
+_ENDS = {"PNG": b"IEND\xaeB`\x82", "JPEG": b"\xff\xd9", "GIF": b";"}
+"""How whole files end, perhaps with padding behind: GDAL reads a PNG that ends early as if it
+were whole, with black or transparent pixels below."""
+
 _QUIETLY = threading.Lock()
 
 _SETTINGS = {
@@ -102,6 +107,8 @@ def _complaint(answer: CachedAnswer, width_px: int, height_px: int, bounds: Boun
         words = words_of(answer.path)
         kind = answer.content_type or "of no known type"
         return f"the answer is no image but {kind}" + (f": {words}" if words else "")
+    if _ends_early(answer.path):
+        return "the image ends early"
     try:
         with rasterio.Env(**_SETTINGS), _opened(answer.path) as dataset:
             if (dataset.width, dataset.height) != (width_px, height_px):
@@ -130,6 +137,13 @@ def _opened(path: Path) -> Any:
     with _QUIETLY, warnings.catch_warnings():  # filters belong to all threads: one at a time
         warnings.simplefilter("ignore", NotGeoreferencedWarning)  # we know where it lies
         return rasterio.open(path, driver=_driver(path))
+
+
+def _ends_early(path: Path) -> bool:
+    end = _ENDS.get(_driver(path), b"")
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - _LAST_BYTES))
+        return end not in stream.read()
 
 
 def _driver(path: Path) -> str:

@@ -42,6 +42,8 @@ def sampled(
             np.full((source.height, source.width), 255, np.uint8), alpha,
             resampling=Resampling.nearest, tolerance=0, **origin, **target,
         )  # fmt: skip
+        if not alpha.any():
+            return pixels, alpha
         reproject(
             source.read(), pixels, resampling=Resampling.nearest, tolerance=0,
             init_dest_nodata=False, **origin, **target,

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion import decoded_pieces, decoding, reduced_file
+from aerialret.ingestion import band_strips, decoded_pieces, decoding, reduced_file
+from aerialret.ingestion.open_files import OpenFiles
 from aerialret.ingestion.orthophoto import inspect_orthos, read_area
-from aerialret.ingestion.wavelet import low_pass, low_pass_taps, margin_px
+from aerialret.ingestion.wavelet import kernel, low_pass, low_pass_taps, margin_px
 from aerialret.tiles.grid import Bounds
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 
@@ -57,6 +58,9 @@ def formats(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "cog": write_raster(
             folder / "cog.tif", pixels, driver="COG", overview_resampling="nearest"
         ),
+        "averaged": write_raster(
+            folder / "averaged.tif", pixels, driver="COG", overview_resampling="average"
+        ),
         "tif": write_raster(folder / "a.tif", pixels, tiled=True, blockxsize=256, blockysize=256),
         "striped": write_raster(folder / "s.tif", pixels, blockysize=3),
     }
@@ -72,6 +76,7 @@ def test_two_formats_leave_no_signature_in_a_coarse_tile(formats: dict[str, Path
         )
     assert naive > 2.5  # what decimated reads would leave
     assert rmse(tiles["jp2"], tiles["tif"]) < 0.6  # rounding twice is 0.4
+    assert rmse(tiles["averaged"], tiles["tif"]) < 0.6
     np.testing.assert_array_equal(tiles["cog"], tiles["tif"])
     np.testing.assert_array_equal(tiles["striped"], tiles["tif"])
 
@@ -96,9 +101,7 @@ def test_jpeg2000_is_decoded_no_finer_than_the_tile_needs(
 ) -> None:
     levels: list[int] = []
     plain = decoding.codec_levels
-    monkeypatch.setattr(
-        decoding, "decode", lambda *_: pytest.fail("the file was decoded at full detail")
-    )
+    monkeypatch.setattr(decoding, "decode", lambda *_, **__: pytest.fail("decoded at full detail"))
     monkeypatch.setattr(
         decoding, "codec_levels", lambda *args: levels.append(plain(*args)) or levels[-1]
     )
@@ -107,11 +110,21 @@ def test_jpeg2000_is_decoded_no_finer_than_the_tile_needs(
     assert min(levels) >= 2
 
 
+def test_an_overview_is_taken_only_where_it_holds_averages(formats: dict[str, Path]) -> None:
+    needed = {}
+    opened = OpenFiles()
+    for name, path in formats.items():
+        (file,) = inspect_orthos([path], source=SourceConfig())
+        needed[name] = decoding.finest_needed(opened, reduced_file.ReducedFile(file=file, level=2))
+    opened.close()
+    assert needed == {"jp2": 2, "averaged": 1, "cog": 0, "tif": 0, "striped": 0}
+
+
 @pytest.mark.parametrize("level", [1, 2, 3])
 def test_the_band_is_that_of_a_slow_loop(level: int) -> None:
     pixels = noise(bands=2, height=83, width=101).astype(np.float32)
     taps, margin, step = low_pass_taps(level), margin_px(level), 2**level
-    band = low_pass(pixels, None, level=level)
+    band = low_pass(pixels, None, kernel(level))
     for row in range(band.values.shape[1]):
         for col in range(band.values.shape[2]):
             around = pixels[
@@ -128,7 +141,7 @@ def test_a_flat_picture_stays_flat_and_no_image_does_not_darken_it() -> None:
     valid = np.ones((80, 90), bool)
     valid[:31, 40:] = False
     pixels[:, ~valid] = 0
-    band = low_pass(pixels, valid, level=2)
+    band = low_pass(pixels, valid, kernel(2))
     assert band.valid is not None
     assert set(np.unique(band.values[0][band.valid > 0])) == {117}
     assert set(np.unique(band.values[0][band.valid == 0])) <= {0}
@@ -141,7 +154,7 @@ def test_pieces_and_strips_leave_no_seam(
     formats: dict[str, Path], monkeypatch: pytest.MonkeyPatch, strip_bytes: int, piece_px: int
 ) -> None:
     whole = tile(formats["tif"])
-    monkeypatch.setattr(decoding, "STRIP_BYTES", strip_bytes)
+    monkeypatch.setattr(band_strips, "STRIP_BYTES", strip_bytes)
     monkeypatch.setattr(decoded_pieces, "REDUCED_PIECE_PX", piece_px)
     np.testing.assert_array_equal(tile(formats["tif"]), whole)
 

@@ -1,8 +1,8 @@
 """Pixels of a file at a wavelet level: a window of samples goes in, the samples come out.
 
-JPEG2000 files of the 9/7 wavelet are decoded no finer than the level; all others are decoded whole
-and brought to the same band by `aerialret.ingestion.wavelet`. Overviews of TIFFs never take part:
-nobody knows how they were made.
+JPEG2000 files of the 9/7 wavelet are decoded no finer than the level. All others are brought to the
+same band by `aerialret.ingestion.wavelet`: from their overview of half the size where it is seen to
+hold plain averages, else from all their pixels.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,18 +10,20 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
+from aerialret.ingestion.band_strips import Finer, band_of
 from aerialret.ingestion.ortho_files import OrthoFile, reading
 from aerialret.ingestion.reduced_file import ReducedFile
-from aerialret.ingestion.wavelet import Band, low_pass, margin_px
-
-STRIP_BYTES = 12 * 2**20
-"""Pixels that are held at once while a band is computed."""
+from aerialret.ingestion.wavelet import Band, kernel, kernel_from_halves
 
 Opener: TypeAlias = Callable[[OrthoFile, int], DatasetReader]
-"""Opens a file at a codec level; 0 is the file as it is."""
+"""Opens a file at an overview; 0 is the file as it is, 1 half its size."""
+
+_CHECKED_PX = 128
+_LEAST_LEVEL_FROM_HALVES = 2
 
 
 def decode_band(opened: Opener, picture: ReducedFile, window: Window) -> Band:
@@ -38,12 +40,38 @@ def decode_band(opened: Opener, picture: ReducedFile, window: Window) -> Band:
     file, level = picture.file, picture.level
     if not level:
         return _plain(opened(file, 0), file, window)
-    if level <= codec_levels(opened(file, 0), file):
+    detail = finest_needed(opened, picture)
+    if detail == level:
+        with reading(file.path):
+            return Band(opened(file, level).read(file.bands, window=window), None)
+    dataset = opened(file, detail)
+
+    def read(part: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+        return decode(dataset, file, part, overview=detail)
+
+    finer = Finer(
+        read=read, made=kernel_from_halves(level) if detail else kernel(level),
+        height=dataset.height, width=dataset.width, block_rows=dataset.block_shapes[0][0],
+        pixel_bytes=len(file.bands) * np.dtype(file.dtype).itemsize,
+    )  # fmt: skip
+    return band_of(finer, window)
+
+
+def finest_needed(opened: Opener, picture: ReducedFile) -> int:
+    """The coarsest overview of a file that its picture can be made from.
+
+    It is the level itself for JPEG2000, 1 for a TIFF whose overview of half the size holds plain
+    averages, 0 where all pixels are needed.
+    """
+    file, level = picture.file, picture.level
+    dataset = opened(file, 0)
+    if level <= codec_levels(dataset, file):
         finest = opened(file, level)
         if (finest.width, finest.height) == (picture.width, picture.height):
-            with reading(file.path):
-                return Band(finest.read(file.bands, window=window), None)
-    return _computed(opened(file, 0), picture, window)
+            return level
+    if level >= _LEAST_LEVEL_FROM_HALVES and _has_averaged_halves(opened, file):
+        return 1
+    return 0
 
 
 def codec_levels(dataset: DatasetReader, file: OrthoFile) -> int:
@@ -57,12 +85,55 @@ def codec_levels(dataset: DatasetReader, file: OrthoFile) -> int:
     return len(dataset.overviews(file.bands[0]))
 
 
+def _has_averaged_halves(opened: Opener, file: OrthoFile) -> bool:
+    """Whether the file's first overview holds averages of 2 x 2 pixels, as far as samples tell."""
+    dataset = opened(file, 0)
+    if dataset.driver != "GTiff" or file.has_mask or file.missing_blocks:
+        return False
+    if np.dtype(file.dtype).kind not in "ui" or dataset.overviews(file.bands[0])[:1] != [2]:
+        return False
+    halves = opened(file, 1)
+    if (halves.width, halves.height) != (-(-file.width // 2), -(-file.height // 2)):
+        return False
+    return all(_holds_averages(dataset, halves, file, window) for window in _samples(file))
+
+
+def _holds_averages(
+    dataset: DatasetReader, halves: DatasetReader, file: OrthoFile, window: Window
+) -> bool:
+    """Whether the overview under a window of even sides is its pixels' average, rounded somehow."""
+    pixels = decode(dataset, file, window)[0].astype(np.float64)
+    bands, height, width = pixels.shape
+    averages = pixels.reshape(bands, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+    place = Window(window.col_off // 2, window.row_off // 2, width // 2, height // 2)
+    there = decode(halves, file, place, overview=1)[0]
+    return bool((np.abs(there - averages) <= 1).all())
+
+
+def _samples(file: OrthoFile) -> list[Window]:
+    """A few windows of even sides, spread over the file."""
+    width, height = min(_CHECKED_PX, file.width & ~1), min(_CHECKED_PX, file.height & ~1)
+    return [
+        Window(
+            int((file.width - width) * share) & ~1, int((file.height - height) * down) & ~1, width,
+            height,
+        )
+        for share, down in ((0.5, 0.5), (0.15, 0.7), (0.8, 0.2))
+    ]  # fmt: skip
+
+
 def decode(
-    dataset: DatasetReader, file: OrthoFile, window: Window
+    dataset: DatasetReader, file: OrthoFile, window: Window, *, overview: int = 0
 ) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
     """Pixels [bands, height, width] of a window, 0 where there is no image, and where there is one.
 
     Pixel for pixel: GDAL turns to overviews and wavelet levels only where fewer are asked for.
+
+    Args:
+        dataset: The open file, or an overview of it.
+        file: What is known of it.
+        window: Whole columns and rows.
+        overview: Which overview `dataset` is; 0: none.
 
     Raises:
         UnreadableInputError: The pixels cannot be decoded.
@@ -73,114 +144,34 @@ def decode(
         if values.dtype.kind == "f":
             valid &= np.isfinite(values).all(axis=0)
         if file.has_mask:
-            valid &= dataset.dataset_mask(window=window) > 0
-    for block in _missing_in(file, window):
-        valid[block] = False
+            valid &= _declared(dataset, window)
+    if not overview:
+        for block in _missing_in(file, window):
+            valid[block] = False
     if not valid.all():
         values[:, ~valid] = 0
     return values, valid
 
 
+def _declared(dataset: DatasetReader, window: Window) -> NDArray[np.bool_]:
+    """Where nodata, an alpha band or a mask band says that there is an image.
+
+    rasterio's own `dataset_mask` warns, from every thread, where a file has nodata and alpha.
+    """
+    bands = list(dataset.indexes)
+    if dataset.nodata is None:
+        bands = [
+            band
+            for band, meaning in zip(bands, dataset.colorinterp, strict=True)
+            if meaning != ColorInterp.alpha
+        ]
+    declared: NDArray[np.bool_] = (dataset.read_masks(bands, window=window) > 0).any(axis=0)
+    return declared
+
+
 def _plain(dataset: DatasetReader, file: OrthoFile, window: Window) -> Band:
     values, valid = decode(dataset, file, window)
     return Band(values, None if valid.all() else valid.astype(np.float32))
-
-
-def _computed(dataset: DatasetReader, picture: ReducedFile, window: Window) -> Band:
-    """The band of a window, strip by strip, so that every pixel of it is decoded once."""
-    bands = [
-        low_pass(values, None if valid.all() else valid, level=picture.level)
-        for values, valid in _strips(dataset, picture, window)
-    ]
-    values = np.concatenate([band.values for band in bands], axis=1)
-    if all(band.valid is None for band in bands):
-        return Band(values, None)
-    shares = [
-        np.ones(band.values.shape[1:], np.float32) if band.valid is None else band.valid
-        for band in bands
-    ]
-    return Band(values, np.concatenate(shares))
-
-
-def _strips(
-    dataset: DatasetReader, picture: ReducedFile, window: Window
-) -> Iterator[tuple[NDArray[np.generic], NDArray[np.bool_]]]:
-    """Pixels of strips of samples from the top, each with the margin that its samples need."""
-    step, margin = 2**picture.level, margin_px(picture.level)
-    rows = _strip_rows(picture, window)
-    kept: tuple[NDArray[np.generic], NDArray[np.bool_]] | None = None
-    read_to = max(0, window.row_off * step - margin)
-    end_row = window.row_off + window.height
-    for first in range(window.row_off, end_row, rows):
-        end = min(first + rows, end_row)
-        need_to = min(picture.file.height, (end - 1) * step + margin + 1)
-        if kept is None or need_to > read_to:
-            fresh = _columns(dataset, picture, window, first_row=read_to, end_row=need_to)
-            kept = fresh if kept is None else _stacked(kept, fresh)
-        whole = kept
-        top = need_to - whole[1].shape[0]
-        yield _mirrored_rows(whole, picture, first=first, end=end, top=top)
-        read_to = need_to
-        keep_from = max(0, end * step - margin) - top
-        kept = whole[0][:, keep_from:], whole[1][keep_from:]
-
-
-def _strip_rows(picture: ReducedFile, window: Window) -> int:
-    """Rows of samples in a strip: whole blocks of the file, as many as the memory allows."""
-    file = picture.file
-    row_bytes = (window.width << picture.level) * len(file.bands) * np.dtype(file.dtype).itemsize
-    block = file.block_shape[0]
-    rows = max(1, int(STRIP_BYTES / max(row_bytes, 1)) // block) * block
-    return max(1, rows >> picture.level)
-
-
-def _columns(
-    dataset: DatasetReader, picture: ReducedFile, window: Window, *, first_row: int, end_row: int
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """Rows of pixels, with the columns that the window's samples need."""
-    file, step, margin = picture.file, 2**picture.level, margin_px(picture.level)
-    first = window.col_off * step - margin
-    end = (window.col_off + window.width - 1) * step + margin + 1
-    inside = max(0, first), min(file.width, end)
-    values, valid = decode(
-        dataset, file, Window(inside[0], first_row, inside[1] - inside[0], end_row - first_row)
-    )
-    before, after = inside[0] - first, end - inside[1]
-    if not (before or after):
-        return values, valid
-    return (
-        np.pad(values, ((0, 0), (0, 0), (before, after)), mode="reflect"),
-        np.pad(valid, ((0, 0), (before, after)), mode="reflect"),
-    )
-
-
-def _mirrored_rows(
-    whole: tuple[NDArray[np.generic], NDArray[np.bool_]],
-    picture: ReducedFile,
-    *,
-    first: int,
-    end: int,
-    top: int,
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    """The rows that samples `first` to `end` need, mirrored at the file's edges."""
-    step, margin = 2**picture.level, margin_px(picture.level)
-    start, stop = first * step - margin, (end - 1) * step + margin + 1
-    values, valid = whole
-    before, after = max(0, -start), max(0, stop - picture.file.height)
-    rows = slice(max(0, start) - top, None)
-    if not (before or after):
-        return values[:, rows], valid[rows]
-    return (
-        np.pad(values[:, rows], ((0, 0), (before, after), (0, 0)), mode="reflect"),
-        np.pad(valid[rows], ((before, after), (0, 0)), mode="reflect"),
-    )
-
-
-def _stacked(
-    upper: tuple[NDArray[np.generic], NDArray[np.bool_]],
-    lower: tuple[NDArray[np.generic], NDArray[np.bool_]],
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
-    return np.concatenate([upper[0], lower[0]], axis=1), np.concatenate([upper[1], lower[1]])
 
 
 def _missing_in(file: OrthoFile, window: Window) -> Iterator[tuple[slice, slice]]:

@@ -17,12 +17,12 @@ from aerialret.errors import UnreadableInputError
 from aerialret.ingestion.crs import crs_name, parse_crs, same_crs
 from aerialret.ingestion.decoded_pieces import DecodedPieces, PieceKey
 from aerialret.ingestion.decoding import decode_band
-from aerialret.ingestion.fill import fill_pixels
+from aerialret.ingestion.fill import LEAST_SHARE, LOSSY_TOLERANCE, fill_pixels
 from aerialret.ingestion.open_files import OpenFiles
 from aerialret.ingestion.ortho_files import OrthoFile, apply, inspect_ortho
 from aerialret.ingestion.reduced_file import ReducedFile, reduced
 from aerialret.ingestion.sampling import Sample, env, sample, windows_of
-from aerialret.ingestion.source_window import Target
+from aerialret.ingestion.source_window import Target, source_pixels_per_pixel
 from aerialret.ingestion.value_range import ValueRange, range_of
 from aerialret.ingestion.wavelet import Band
 from aerialret.tiles.arrays import Image, Valid
@@ -95,8 +95,9 @@ class OrthoMosaic:
         values = np.zeros((3, *shape), np.float32)
         weights = np.zeros(shape, np.float32)
         has_fill = False
-        for index in self._touching(bounds):
-            part = self._drawn(index, target)
+        touching = self._touching(bounds)
+        for index in touching:
+            part = self._drawn(index, target, others_below=index != touching[-1])
             has_fill |= part.has_fill
             if part.sample.weights.min() >= FULL and not weights.any():
                 values, weights = part.sample.values, part.sample.weights
@@ -148,13 +149,16 @@ class OrthoMosaic:
         with env():
             return decode_band(self._open, picture, window)
 
-    def _drawn(self, index: int, target: Target) -> "_Part":
+    def _drawn(self, index: int, target: Target, *, others_below: bool) -> "_Part":
         """What a file shows, from 0 (black) to 255 (white)."""
         file = self.files[index]
-        part = sample(self._reduced(index, target), target, read=self.pieces.read)
+        picture = self._reduced(index, target)
+        part = sample(picture, target, read=self.pieces.read)
         stretch = self.value_range
         if stretch is None or (stretch.deep_only and file.dtype == "uint8"):
-            return _Part(part, False) if file.has_mask else _without_fill(part, target)
+            if file.has_mask:
+                return _Part(part, False)
+            return _without_fill(part, target, picture, others_below=others_below)
         return _Part(Sample(stretch.apply(part.means()) * part.weights, part.weights), False)
 
 
@@ -230,10 +234,25 @@ class _Part(NamedTuple):
     has_fill: bool
 
 
-def _without_fill(part: Sample, target: Target) -> _Part:
-    area_m2 = target.bounds.width * target.bounds.height / (target.shape[0] * target.shape[1])
-    fill = fill_pixels(part, pixel_area_m2=area_m2)
-    return _Part(Sample(part.values * ~fill, part.weights * ~fill), bool(fill.any()))
+def _without_fill(
+    part: Sample, target: Target, picture: ReducedFile, *, others_below: bool
+) -> _Part:
+    """`part` without the pure black or white that lies beyond a mosaic's border.
+
+    Where files below show the ground, even a little fill hides it.
+    """
+    height, width = target.shape
+    averaged = source_pixels_per_pixel(picture.file, target) > 1 + 1e-6
+    fill = fill_pixels(
+        part,
+        pixel_area_m2=target.bounds.width * target.bounds.height / (height * width),
+        tolerance=LOSSY_TOLERANCE if picture.file.is_lossy else 0,
+        least_share=0.0 if others_below else LEAST_SHARE,
+        rim_px=int(averaged),
+    )
+    if not fill.any():
+        return _Part(part, False)
+    return _Part(Sample(part.values * ~fill, part.weights * ~fill), True)
 
 
 def _as_image(values: NDArray[np.float32], weights: NDArray[np.float32]) -> tuple[Image, Valid]:

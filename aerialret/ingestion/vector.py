@@ -204,6 +204,7 @@ def stream_vectors(
         classes=class_counts(tallies),
         unmapped=plan.unmapped,
         warnings=(*plan.warnings, *coverage.warnings),
+        edition=plan.edition,
     )
 
 

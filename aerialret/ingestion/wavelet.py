@@ -6,7 +6,8 @@ in a tile. Sample n of level k stands at pixel 2^k n of the full picture; the pi
 mirrored beyond its edges.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 import numba
 import numpy as np
@@ -17,6 +18,27 @@ ANALYSIS_97 = np.array(
 )
 """First half and middle of the low-pass analysis filter of Cohen, Daubechies and Feauveau's 9/7
 wavelet, as ISO/IEC 15444-1 normalises it: the nine taps add up to 1."""
+
+
+class Kernel(NamedTuple):
+    """How samples are made of the pixels of a finer picture, along either axis.
+
+    Attributes:
+        taps: float32, the weights.
+        step: Pixels from one sample to the next.
+        before: Pixels before a sample's own place that it depends on; sample n stands at n * step.
+        mirror: How the finer picture goes on beyond its edges, as `numpy.pad` calls it.
+    """
+
+    taps: NDArray[np.float32]
+    step: int
+    before: int
+    mirror: Literal["reflect", "symmetric"]
+
+    @property
+    def after(self) -> int:
+        """Pixels after a sample's own place that it depends on."""
+        return len(self.taps) - self.before - 1
 
 
 class Band(NamedTuple):
@@ -52,39 +74,79 @@ def samples_along(length_px: int, *, level: int) -> int:
     return -(-length_px >> level)
 
 
-def low_pass(values: NDArray[np.generic], valid: NDArray[np.bool_] | None, *, level: int) -> Band:
-    """The samples whose pixels `values` hold: one every 2^level pixels, from the margin on.
+def kernel(level: int) -> Kernel:
+    """How samples of `level` are made of the full picture."""
+    return Kernel(low_pass_taps(level), 2**level, margin_px(level), "reflect")
+
+
+@lru_cache(maxsize=8)
+def kernel_from_halves(level: int) -> Kernel:
+    """How samples of `level` are best made of a picture of half the size, of 2 x 2 averages.
+
+    The weights that miss those of the full picture by least, over pictures whose power falls as
+    f^-1.5, as that of photos does; they add up to 1. Level 2 misses by 0.6 grey levels (root mean
+    square) on sharp aerial photos, rounding included; from level 3 on by 0.4.
 
     Args:
-        values: [bands, height, width], with `margin_px(level)` pixels on every side.
+        level: The wavelet level, at least 2.
+    """
+    taps = low_pass_taps(level).astype(np.float64)
+    half = -(-(margin_px(level) + 2) // 2) + 1
+    places = np.arange(-2 * half, 2 * half)
+    wanted = np.zeros(len(places))
+    wanted[2 * half - margin_px(level) :][: len(taps)] = taps
+    pairs = np.repeat(np.eye(2 * half), 2, axis=0) / 2
+    gap = np.abs(np.subtract.outer(places, places))
+    likeness = _autocovariance(gap.max() + 1)[gap]
+    normal = pairs.T @ likeness @ pairs
+    bordered = np.block(
+        [[normal, np.ones((2 * half, 1))], [np.ones((1, 2 * half)), np.zeros((1, 1))]]
+    )
+    aim = np.append(pairs.T @ likeness @ wanted, 1.0)
+    weights = np.linalg.solve(bordered, aim)[:-1]
+    return Kernel(weights.astype(np.float32), 2 ** (level - 1), half, "symmetric")
+
+
+def _autocovariance(count: int) -> NDArray[np.float64]:
+    """How alike two pixels are, by their distance, where power falls as f^-1.5."""
+    frequency = np.abs(np.fft.fftfreq(4096))
+    power = 1 / np.maximum(frequency, 1 / 4096) ** 1.5
+    covariance = np.fft.ifft(power).real
+    alike: NDArray[np.float64] = covariance[:count] / covariance[0]
+    return alike
+
+
+def low_pass(values: NDArray[np.generic], valid: NDArray[np.bool_] | None, made: Kernel) -> Band:
+    """The samples whose pixels `values` hold, the first one at pixel `made.before`.
+
+    Args:
+        values: [bands, height, width].
         valid: bool [height, width], false where there is no image; None: all of it is.
-        level: The wavelet level, at least 1.
+        made: How samples are made.
 
     Returns:
         The band. Samples near pixels without image are plain averages of the image that the
-        square of 2^level pixels around them holds: the filter's negative taps need neighbours.
+        square of `made.step` pixels around them holds: the filter's negative taps need neighbours.
     """
-    taps = low_pass_taps(level)
     if valid is None or valid.all():
-        return Band(_rounded(_separably(values, taps, step=2**level), values.dtype), None)
+        return Band(_rounded(_separably(values, made.taps, step=made.step), values.dtype), None)
     seen = np.where(valid, values, 0)
     share = valid[None].astype(np.float32)
-    smooth = _separably(seen, taps, step=2**level)
-    whole = _separably(np.ascontiguousarray(share), np.abs(taps), step=2**level)[0]
-    square = _square_taps(level)
-    sums, shares = (_separably(part, square, step=2**level) for part in (seen, share))
+    smooth = _separably(seen, made.taps, step=made.step)
+    whole = _separably(np.ascontiguousarray(share), np.abs(made.taps), step=made.step)[0]
+    square = _square_taps(made)
+    sums, shares = (_separably(part, square, step=made.step) for part in (seen, share))
     averages = np.divide(sums, shares, out=np.zeros_like(sums), where=shares > 0)
-    undisturbed = whole >= np.abs(taps).sum() ** 2 * (1 - 1e-5)
+    undisturbed = whole >= np.abs(made.taps).sum() ** 2 * (1 - 1e-5)
     return Band(_rounded(np.where(undisturbed, smooth, averages), values.dtype), shares[0])
 
 
-def _square_taps(level: int) -> NDArray[np.float32]:
-    """Plain averaging over 2^level pixels around a sample, as long as `low_pass_taps`."""
-    half = 2**level // 2
-    taps = np.zeros(2 * margin_px(level) + 1, np.float32)
-    middle = margin_px(level)
-    taps[middle - half : middle + half + 1] = 1
-    taps[[middle - half, middle + half]] = 0.5
+def _square_taps(made: Kernel) -> NDArray[np.float32]:
+    """Plain averaging over the pixels around a sample, as long as the kernel's taps."""
+    half = made.step // 2
+    taps = np.zeros(len(made.taps), np.float32)
+    taps[made.before - half : made.before + half + 1] = 1
+    taps[[made.before - half, made.before + half]] = 0.5
     taps /= taps.sum()
     return taps
 

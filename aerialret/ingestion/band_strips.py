@@ -1,0 +1,120 @@
+"""A wavelet band made of a finer picture, strip by strip: a window of samples goes in.
+
+Every pixel that the window needs is read once, and only a strip of them is in memory.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.windows import Window
+
+from aerialret.ingestion.wavelet import Band, Kernel, low_pass
+
+STRIP_BYTES = 12 * 2**20
+"""Pixels that are held at once."""
+
+Pixels: TypeAlias = tuple[NDArray[np.generic], NDArray[np.bool_]]
+"""Values [bands, height, width], and where they are image [height, width]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finer:
+    """The picture that a band is made of.
+
+    Attributes:
+        read: Reads a window of it.
+        made: How samples are made of its pixels.
+        height: Its rows.
+        width: Its columns.
+        block_rows: Rows of its blocks, which are decoded together.
+        pixel_bytes: Memory of a pixel.
+    """
+
+    read: Callable[[Window], Pixels]
+    made: Kernel
+    height: int
+    width: int
+    block_rows: int
+    pixel_bytes: int
+
+
+def band_of(finer: Finer, window: Window) -> Band:
+    """The samples of a window."""
+    bands = [
+        low_pass(values, None if valid.all() else valid, finer.made)
+        for values, valid in _strips(finer, window)
+    ]
+    values = np.concatenate([band.values for band in bands], axis=1)
+    if all(band.valid is None for band in bands):
+        return Band(values, None)
+    shares = [
+        np.ones(band.values.shape[1:], np.float32) if band.valid is None else band.valid
+        for band in bands
+    ]
+    return Band(values, np.concatenate(shares))
+
+
+def _strips(finer: Finer, window: Window) -> Iterator[Pixels]:
+    """Pixels of strips of samples from the top, each with the margin that its samples need."""
+    made = finer.made
+    rows = _strip_rows(finer, window)
+    kept: Pixels | None = None
+    read_to = max(0, window.row_off * made.step - made.before)
+    end_row = window.row_off + window.height
+    for first in range(window.row_off, end_row, rows):
+        end = min(first + rows, end_row)
+        need_to = min(finer.height, (end - 1) * made.step + made.after + 1)
+        if kept is None or need_to > read_to:
+            fresh = _columns(finer, window, first_row=read_to, end_row=need_to)
+            kept = fresh if kept is None else _stacked(kept, fresh)
+            read_to = need_to
+        top = read_to - kept[1].shape[0]
+        yield _mirrored_rows(finer, kept, first=first, end=end, top=top)
+        keep_from = max(0, end * made.step - made.before) - top
+        kept = kept[0][:, keep_from:], kept[1][keep_from:]
+
+
+def _strip_rows(finer: Finer, window: Window) -> int:
+    """Rows of samples in a strip: whole blocks of the file, as many as the memory allows."""
+    row_bytes = window.width * finer.made.step * finer.pixel_bytes
+    rows = max(1, int(STRIP_BYTES / max(row_bytes, 1)) // finer.block_rows) * finer.block_rows
+    return max(1, rows // finer.made.step)
+
+
+def _columns(finer: Finer, window: Window, *, first_row: int, end_row: int) -> Pixels:
+    """Rows of pixels, with the columns that the window's samples need."""
+    made = finer.made
+    first = window.col_off * made.step - made.before
+    end = (window.col_off + window.width - 1) * made.step + made.after + 1
+    inside = max(0, first), min(finer.width, end)
+    part = Window(inside[0], first_row, inside[1] - inside[0], end_row - first_row)
+    values, valid = finer.read(part)
+    before, after = inside[0] - first, end - inside[1]
+    if not (before or after):
+        return values, valid
+    return (
+        np.pad(values, ((0, 0), (0, 0), (before, after)), mode=made.mirror),
+        np.pad(valid, ((0, 0), (before, after)), mode=made.mirror),
+    )
+
+
+def _mirrored_rows(finer: Finer, pixels: Pixels, *, first: int, end: int, top: int) -> Pixels:
+    """The rows that samples `first` to `end` need, mirrored at the picture's edges."""
+    made = finer.made
+    start, stop = first * made.step - made.before, (end - 1) * made.step + made.after + 1
+    values, valid = pixels
+    before, after = max(0, -start), max(0, stop - finer.height)
+    rows = slice(max(0, start) - top, min(stop, finer.height) - top)
+    if not (before or after):
+        return values[:, rows], valid[rows]
+    return (
+        np.pad(values[:, rows], ((0, 0), (before, after), (0, 0)), mode=made.mirror),
+        np.pad(valid[rows], ((before, after), (0, 0)), mode=made.mirror),
+    )
+
+
+def _stacked(upper: Pixels, lower: Pixels) -> Pixels:
+    return np.concatenate([upper[0], lower[0]], axis=1), np.concatenate([upper[1], lower[1]])

@@ -23,10 +23,11 @@ from rasterio.windows import Window
 from territory import Benchmark, orthophotos, vectors
 
 from aerialret.config import GridConfig, SourceConfig
-from aerialret.ingestion.decoding import codec_levels
+from aerialret.ingestion.decoding import finest_needed
 from aerialret.ingestion.ingest import ingest
+from aerialret.ingestion.open_files import OpenFiles
 from aerialret.ingestion.ortho_files import inspect_ortho
-from aerialret.ingestion.reduced_file import level_for
+from aerialret.ingestion.reduced_file import reduced
 from aerialret.ingestion.sampling import env
 
 TILE_M, TILE_PX = 1000.0, 256
@@ -43,6 +44,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
+        os.environ["XDG_CACHE_HOME"] = scratch  # nothing known of the files from a round before
         folder = given.folder or Path(scratch) / "territory"
         folder.mkdir(parents=True, exist_ok=True)
         plan = Benchmark(side_km=given.km)
@@ -60,7 +62,7 @@ def main() -> None:
 def _compare(
     kind: str, imagery: Path, features: Path, scratch: Path, given: argparse.Namespace
 ) -> None:
-    level = _codec_level(imagery)
+    level = _overview(imagery)
     runs: dict[str, Callable[[], None]] = {
         "floor": lambda: decode_all(imagery, level=level, workers=given.workers),
         "ingest": lambda: _ingest(imagery, features, scratch / "tiles", workers=given.workers),
@@ -79,14 +81,14 @@ def _compare(
           flush=True)  # fmt: skip
 
 
-def _codec_level(imagery: Path) -> int:
-    """The level that the files themselves are decoded at."""
-    path = sorted(imagery.iterdir())[0]
-    file = inspect_ortho(path, source=SourceConfig())
+def _overview(imagery: Path) -> int:
+    """The overview of the files that an ingest decodes; 0: every pixel."""
+    file = inspect_ortho(sorted(imagery.iterdir())[0], source=SourceConfig())
     step = TILE_M / TILE_PX
-    level = level_for(file, crs=file.crs, pixel_m=(step, step))
-    with rasterio.open(path) as dataset:
-        return level if level <= codec_levels(dataset, file) else 0
+    opened = OpenFiles()
+    found = finest_needed(opened, reduced(file, crs=file.crs, pixel_m=(step, step)))
+    opened.close()
+    return found
 
 
 def decode_all(imagery: Path, *, level: int, workers: int) -> None:
@@ -106,6 +108,7 @@ def _decode(path: Path, level: int) -> None:
 
 def _ingest(imagery: Path, features: Path, out: Path, *, workers: int) -> None:
     shutil.rmtree(out, ignore_errors=True)
+    shutil.rmtree(Path(os.environ["XDG_CACHE_HOME"]) / "aerialret", ignore_errors=True)
     ingest(
         out, date="2019", source=SourceConfig(ortho=(str(imagery),), vectors=(str(features),)),
         grid=GridConfig(tile_size_m=TILE_M, tile_px=TILE_PX), workers=workers,

@@ -320,9 +320,7 @@ def test_failures_leave_the_tile_set_as_it_was(tmp_path, imagery):
         (SourceConfig(ortho=("ortho",), vectors=("vectors",), classes="x"), ConfigurationError),
     ):
         with pytest.raises(error):
-            ingest(
-                tmp_path / "tiles", date="2019", source=source, grid=GridConfig(), base=tmp_path
-            )
+            ingest(tmp_path / "tiles", date="2019", source=source, grid=GridConfig(), base=tmp_path)
     assert _files(tmp_path / "tiles") == before
     assert TileSet(tmp_path / "tiles").dates == ["2004"]
 
@@ -497,3 +495,113 @@ def test_all_shared_places_become_tiles(tmp_path):
         source=source,
     )
     np.testing.assert_array_equal(tiles.read("2019", [tile]).images[0], image)
+
+
+def test_only_blocks_that_a_changed_file_touches_are_made_again(tmp_path):
+    pixels = noise(bands=3, height=ROWS * 32, width=COLS * 32)
+    west = write_raster(tmp_path / "ortho" / "w.tif", pixels[:, :, :160], resolution=0.5)
+    write_raster(tmp_path / "ortho" / "e.tif", pixels[:, :, 160:], resolution=0.5, left=LEFT + 80)
+    write_layer(
+        tmp_path / "batiment.shp", [box(LEFT + 3, TOP - 9, LEFT + 8, TOP - 2)], NATURE=["Silo"]
+    )
+    source = SourceConfig(
+        ortho=("ortho",), vectors=("batiment.shp",), vector_coverage="coverage.gpkg"
+    )
+    write_layer(tmp_path / "coverage.gpkg", [box(LEFT, TOP - 48, LEFT + 176, TOP)])
+    first = _ingest(tmp_path, source)
+    assert (first.blocks_made, first.blocks_kept) == (2, 0)
+    before = _files(tmp_path / "tiles" / "dates" / "2004" / "pixels.zarr")
+
+    write_raster(west, 255 - pixels[:, :, :160], resolution=0.5)  # the same size, other pixels
+    with pytest.raises(WouldOverwriteError, match="--replace"):
+        _ingest(tmp_path, source)
+    again = _ingest(tmp_path, source, replace=True)
+    assert (again.blocks_made, again.blocks_kept) == (1, 1)
+    after = _files(tmp_path / "tiles" / "dates" / "2004" / "pixels.zarr")
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"image/c/0/0/0/0/0"}
+    whole = ingest(tmp_path / "whole", date="2004", source=source, grid=GRID, base=tmp_path)
+    assert _files(tmp_path / "whole") == _files(tmp_path / "tiles")
+    assert whole == again
+
+
+def test_adding_and_removing_files_and_features_remakes_what_they_touch(tmp_path):
+    pixels = noise(bands=3, height=ROWS * 32, width=COLS * 32)
+    write_raster(tmp_path / "ortho" / "w.tif", pixels[:, :, :160], resolution=0.5)
+    house = box(LEFT + 3, TOP - 9, LEFT + 8, TOP - 2)
+    write_layer(tmp_path / "batiment.gpkg", [house], NATURE=["Silo"])
+    write_layer(tmp_path / "coverage.gpkg", [box(LEFT, TOP - 48, LEFT + 176, TOP)])
+    source = SourceConfig(
+        ortho=("ortho",), vectors=("batiment.gpkg",), vector_coverage="coverage.gpkg"
+    )
+    _ingest(tmp_path, source)
+    east = write_raster(
+        tmp_path / "ortho" / "e.tif", pixels[:, :, 160:], resolution=0.5, left=LEFT + 80
+    )
+    added = _ingest(tmp_path, source, replace=True)
+    assert added.tiles_written == COLS * ROWS
+    assert (added.blocks_made, added.blocks_kept) == (2, 0)  # tiles of both blocks touch it
+    (tmp_path / "batiment.gpkg").unlink()
+    far = box(LEFT + 150, TOP - 9, LEFT + 160, TOP - 2)
+    write_layer(tmp_path / "batiment.gpkg", [house, far], NATURE=["Silo", "Eglise"])
+    drawn = _ingest(tmp_path, source, replace=True)
+    assert (drawn.blocks_made, drawn.blocks_kept) == (1, 1)
+    assert drawn.class_shares["church"] > 0
+    east.unlink()
+    removed = _ingest(tmp_path, source, replace=True)
+    assert removed.tiles_written == 5 * ROWS
+    ingest(tmp_path / "whole", date="2004", source=source, grid=GRID, base=tmp_path)
+    assert _files(tmp_path / "whole") == _files(tmp_path / "tiles")
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_how_many_blocks_are_made_at_a_time_changes_nothing(tmp_path, imagery, workers):
+    _ingest(tmp_path, imagery)
+    ingest(
+        tmp_path / "other", date="2004", source=imagery, grid=GRID, base=tmp_path, workers=workers
+    )
+    assert _files(tmp_path / "other") == _files(tmp_path / "tiles")
+
+
+def test_the_report_tells_features_and_ground_of_each_class(tmp_path, imagery):
+    write_layer(
+        tmp_path / "vectors" / "troncon_de_route.shp",
+        [
+            LineString([(LEFT, TOP - 20), (LEFT + 120, TOP - 26)]),
+            LineString([(LEFT, TOP - 40), (LEFT + 120, TOP - 41)]),
+        ],
+        LARGEUR=[5.0, 4.0],
+        POS_SOL=["0", "-1"],
+    )
+    report = _ingest(tmp_path, imagery)
+    found = {item.name: item for item in report.classes}
+    assert set(found) == {"road", "church", "building"}
+    assert (found["road"].read, found["road"].drawn) == (2, 1)
+    assert found["road"].dropped == {"underground": 1}
+    assert found["building"].ground_share == report.class_shares["building"]
+    assert found["building"].ground_km2 == pytest.approx(35e-6, rel=1e-6)
+    assert report.covered_km2 == pytest.approx(4800e-6)
+    assert report.edition == "v3"
+
+
+def test_a_class_that_explodes_between_dates_is_told_as_annotation(tmp_path):
+    write_raster(tmp_path / "a.tif", noise(bands=3, height=96, width=352), resolution=0.5)
+    write_layer(tmp_path / "coverage.gpkg", [box(LEFT, TOP - 48, LEFT + 176, TOP)])
+    houses = [
+        box(LEFT + x, TOP - y - 2, LEFT + x + 2, TOP - y)
+        for x in range(2, 170, 5)
+        for y in range(3, 40, 9)
+    ]
+    write_layer(tmp_path / "few.gpkg", houses[::7], layer="batiment", NATURE=["Silo"] * 25)
+    many = ["Silo"] * len(houses)
+    write_layer(tmp_path / "many.gpkg", houses, layer="batiment", NATURE=many)
+    told = {}
+    for date, vectors in (("2004", "few.gpkg"), ("2019", "many.gpkg"), ("2020", "many.gpkg")):
+        source = SourceConfig(ortho=("a.tif",), vectors=(vectors,), vector_coverage="coverage.gpkg")
+        told[date] = [
+            text for text in _ingest(tmp_path, source, date=date).warnings if "building" in text
+        ]
+    assert not told["2004"]
+    assert len(told["2019"]) == 1
+    assert "2004" in told["2019"][0]
+    assert len(told["2020"]) == 1  # from 2004 again, not from 2019

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
 from aerialret.errors import WouldOverwriteError
+from aerialret.ingestion.date_drift import drift_of
 from aerialret.ingestion.gathered import gather
 from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_date import DateJob, build_date
@@ -92,7 +93,7 @@ def ingest(
     if published and published["request"] == request.fingerprint:
         refresh(folder)
         hashes.keep()
-        return IngestReport.from_plain(published["report"])
+        return IngestReport.from_plain(published["report"]).with_warnings(drift_of(folder, label))
     if published and not replace and not published["report"].get("missing"):
         raise WouldOverwriteError(
             f"tile set {folder} has date {label} already, made from other files or settings; "
@@ -111,4 +112,4 @@ def ingest(
     )
     refresh(folder)
     hashes.keep()
-    return made
+    return made.with_warnings(drift_of(folder, label))

@@ -117,6 +117,10 @@ class IngestReport:
         """The report of this run."""
         return replace(self, blocks_made=made, blocks_kept=kept)
 
+    def with_warnings(self, warnings: tuple[str, ...]) -> "IngestReport":
+        """The report with what only all dates together show."""
+        return replace(self, warnings=(*self.warnings, *warnings))
+
 
 _TUPLES = ("value_range", "layers", "unmapped_layers", "warnings", "classes", "missing")
 

@@ -16,8 +16,8 @@ from aerialret.ingestion.wavelet import Band, Kernel, low_pass
 STRIP_BYTES = 12 * 2**20
 """Pixels that are held at once."""
 
-Pixels: TypeAlias = tuple[NDArray[np.generic], NDArray[np.bool_]]
-"""Values [bands, height, width], and where they are image [height, width]."""
+Pixels: TypeAlias = tuple[NDArray[np.generic], NDArray[np.bool_] | None]
+"""Values [bands, height, width], and where they are image [height, width]; None: everywhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,10 +43,7 @@ class Finer:
 
 def band_of(finer: Finer, window: Window) -> Band:
     """The samples of a window."""
-    bands = [
-        low_pass(values, None if valid.all() else valid, finer.made)
-        for values, valid in _strips(finer, window)
-    ]
+    bands = [low_pass(values, valid, finer.made) for values, valid in _strips(finer, window)]
     values = np.concatenate([band.values for band in bands], axis=1)
     if all(band.valid is None for band in bands):
         return Band(values, None)
@@ -68,18 +65,23 @@ def _strips(finer: Finer, window: Window) -> Iterator[Pixels]:
         end = min(first + rows, end_row)
         need_to = min(finer.height, (end - 1) * made.step + made.after + 1)
         if kept is None or need_to > read_to:
-            fresh = _columns(finer, window, first_row=read_to, end_row=need_to)
+            # Whole blocks: GDAL reads them twice as fast as parts of them.
+            whole = -(-need_to // finer.block_rows) * finer.block_rows
+            end_read = min(finer.height, whole) if finer.block_rows < finer.height else need_to
+            fresh = _columns(finer, window, first_row=read_to, end_row=end_read)
             kept = fresh if kept is None else _stacked(kept, fresh)
-            read_to = need_to
-        top = read_to - kept[1].shape[0]
+            read_to = end_read
+        top = read_to - kept[0].shape[1]
         yield _mirrored_rows(finer, kept, first=first, end=end, top=top)
         keep_from = max(0, end * made.step - made.before) - top
-        kept = kept[0][:, keep_from:], kept[1][keep_from:]
+        kept = kept[0][:, keep_from:], None if kept[1] is None else kept[1][keep_from:]
 
 
 def _strip_rows(finer: Finer, window: Window) -> int:
     """Rows of samples in a strip: whole blocks of the file, as many as the memory allows."""
     row_bytes = window.width * finer.made.step * finer.pixel_bytes
+    if finer.block_rows >= finer.height:
+        return max(1, int(STRIP_BYTES / max(row_bytes, 1)) // finer.made.step)
     rows = max(1, int(STRIP_BYTES / max(row_bytes, 1)) // finer.block_rows) * finer.block_rows
     return max(1, rows // finer.made.step)
 
@@ -97,7 +99,7 @@ def _columns(finer: Finer, window: Window, *, first_row: int, end_row: int) -> P
         return values, valid
     return (
         np.pad(values, ((0, 0), (0, 0), (before, after)), mode=made.mirror),
-        np.pad(valid, ((0, 0), (before, after)), mode=made.mirror),
+        None if valid is None else np.pad(valid, ((0, 0), (before, after)), mode=made.mirror),
     )
 
 
@@ -108,13 +110,22 @@ def _mirrored_rows(finer: Finer, pixels: Pixels, *, first: int, end: int, top: i
     values, valid = pixels
     before, after = max(0, -start), max(0, stop - finer.height)
     rows = slice(max(0, start) - top, min(stop, finer.height) - top)
+    values = values[:, rows]
+    valid = None if valid is None else valid[rows]
     if not (before or after):
-        return values[:, rows], valid[rows]
+        return values, valid
     return (
-        np.pad(values[:, rows], ((0, 0), (before, after), (0, 0)), mode=made.mirror),
-        np.pad(valid[rows], ((before, after), (0, 0)), mode=made.mirror),
+        np.pad(values, ((0, 0), (before, after), (0, 0)), mode=made.mirror),
+        None if valid is None else np.pad(valid, ((before, after), (0, 0)), mode=made.mirror),
     )
 
 
 def _stacked(upper: Pixels, lower: Pixels) -> Pixels:
-    return np.concatenate([upper[0], lower[0]], axis=1), np.concatenate([upper[1], lower[1]])
+    values = np.concatenate([upper[0], lower[0]], axis=1)
+    if upper[1] is None and lower[1] is None:
+        return values, None
+    parts = [
+        np.ones(pixels.shape[1:], np.bool_) if valid is None else valid
+        for pixels, valid in (upper, lower)
+    ]
+    return values, np.concatenate(parts)

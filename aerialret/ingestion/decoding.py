@@ -14,7 +14,7 @@ from rasterio.enums import ColorInterp
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
-from aerialret.ingestion.band_strips import Finer, band_of
+from aerialret.ingestion.band_strips import Finer, Pixels, band_of
 from aerialret.ingestion.ortho_files import OrthoFile, reading
 from aerialret.ingestion.reduced_file import ReducedFile
 from aerialret.ingestion.wavelet import Band, kernel, kernel_from_halves
@@ -46,7 +46,7 @@ def decode_band(opened: Opener, picture: ReducedFile, window: Window) -> Band:
             return Band(opened(file, level).read(file.bands, window=window), None)
     dataset = opened(file, detail)
 
-    def read(part: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    def read(part: Window) -> Pixels:
         return decode(dataset, file, part, overview=detail)
 
     finer = Finer(
@@ -122,9 +122,7 @@ def _samples(file: OrthoFile) -> list[Window]:
     ]  # fmt: skip
 
 
-def decode(
-    dataset: DatasetReader, file: OrthoFile, window: Window, *, overview: int = 0
-) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+def decode(dataset: DatasetReader, file: OrthoFile, window: Window, *, overview: int = 0) -> Pixels:
     """Pixels [bands, height, width] of a window, 0 where there is no image, and where there is one.
 
     Pixel for pixel: GDAL turns to overviews and wavelet levels only where fewer are asked for.
@@ -140,16 +138,17 @@ def decode(
     """
     with reading(file.path):
         values: NDArray[np.generic] = dataset.read(file.bands, window=window)
-        valid: NDArray[np.bool_] = np.ones(values.shape[1:], bool)
-        if values.dtype.kind == "f":
-            valid &= np.isfinite(values).all(axis=0)
+        if not (values.dtype.kind == "f" or file.has_mask or file.missing_blocks):
+            return values, None
+        valid: NDArray[np.bool_] = np.isfinite(values).all(axis=0)
         if file.has_mask:
             valid &= _declared(dataset, window)
     if not overview:
         for block in _missing_in(file, window):
             valid[block] = False
-    if not valid.all():
-        values[:, ~valid] = 0
+    if valid.all():
+        return values, None
+    values[:, ~valid] = 0
     return values, valid
 
 
@@ -171,7 +170,7 @@ def _declared(dataset: DatasetReader, window: Window) -> NDArray[np.bool_]:
 
 def _plain(dataset: DatasetReader, file: OrthoFile, window: Window) -> Band:
     values, valid = decode(dataset, file, window)
-    return Band(values, None if valid.all() else valid.astype(np.float32))
+    return Band(values, None if valid is None else valid.astype(np.float32))
 
 
 def _missing_in(file: OrthoFile, window: Window) -> Iterator[tuple[slice, slice]]:

@@ -30,6 +30,9 @@ from aerialret.ingestion.source_window import (
 )
 
 
+_BLOCK_CACHE_BYTES = 96 * 2**20  # rasterio takes bytes where GDAL's own setting takes megabytes
+
+
 class Sample(NamedTuple):
     """A file's share of a rectangle.
 
@@ -161,4 +164,4 @@ def env() -> rasterio.Env:
 
     With more threads, OpenJPEG reports a damaged file on stderr, past every handler.
     """
-    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=96)
+    return rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=_BLOCK_CACHE_BYTES)

@@ -72,7 +72,8 @@ def _sample(file: OrthoFile, *, windows: int) -> NDArray[np.float32]:
     with open_ortho(file.path) as dataset:
         for window in _windows(file, count=windows):
             values, valid = decode(dataset, file, window)
-            samples.append(values[:, valid].ravel().astype(np.float32))
+            shown = values if valid is None else values[:, valid]
+            samples.append(shown.ravel().astype(np.float32))
     return np.concatenate(samples)
 
 

@@ -91,11 +91,13 @@ def kernel_from_halves(level: int) -> Kernel:
         level: The wavelet level, at least 2.
     """
     taps = low_pass_taps(level).astype(np.float64)
-    half = -(-(margin_px(level) + 2) // 2) + 1
-    places = np.arange(-2 * half, 2 * half)
-    wanted = np.zeros(len(places))
-    wanted[2 * half - margin_px(level) :][: len(taps)] = taps
-    pairs = np.repeat(np.eye(2 * half), 2, axis=0) / 2
+    half, margin = 5 << (level - 2), margin_px(level)  # a wider one is no nearer
+    reach = max(2 * half, margin + 1)
+    places = np.arange(-reach, reach)
+    wanted = np.zeros(2 * reach)
+    wanted[reach - margin : reach + margin + 1] = taps
+    pairs = np.zeros((2 * reach, 2 * half))
+    pairs[reach - 2 * half : reach + 2 * half] = np.repeat(np.eye(2 * half), 2, axis=0) / 2
     gap = np.abs(np.subtract.outer(places, places))
     likeness = _autocovariance(gap.max() + 1)[gap]
     normal = pairs.T @ likeness @ pairs

@@ -30,6 +30,8 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    line = " ".join(message.split())
+    from aerialret.services.secrets import masked
+
+    line = masked(" ".join(message.split()))
     print(f"aerialret: {line}", file=sys.stderr)
     sys.exit(status)

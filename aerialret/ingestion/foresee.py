@@ -12,6 +12,7 @@ from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_report import Progress
 from aerialret.ingestion.tileset_publish import existing_grid
 from aerialret.services.entries import is_service
+from aerialret.services.secrets import masked
 from aerialret.tiles.dates import parse_interval
 
 
@@ -54,6 +55,6 @@ def _require_files(orthos: Sequence[str]) -> None:
     remote = [entry for entry in orthos if is_service(entry)]
     if remote:
         raise ConfigurationError(
-            f"--dry-run decodes a sample of the imagery, but {remote[0]} is a web service and "
+            f"--dry-run decodes a sample of the imagery, but {masked(remote[0])} is a web service and "
             "nothing of it is here yet; 'aerialret check' tells what it offers"
         )

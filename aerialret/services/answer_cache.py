@@ -1,7 +1,8 @@
 """The answers that are kept: a full URL goes in, the file with its body comes out, if it is there.
 
-CACHE/answers/3f/3fa9….tif     the body
-CACHE/answers/3f/3fa9….json    its size, its type and the URL, written last: it makes it whole
+CACHE/answers/3f/3fa9….tif           the body
+CACHE/answers/3f/3fa9….about.json    its size, its type and the URL without secrets, written
+                                     last: it makes it whole
 """
 
 import hashlib
@@ -27,7 +28,7 @@ def cache_folder(config: ServicesConfig) -> Path:
 
 
 class AnswerCache:
-    """Bodies of answers on disk, keyed by the SHA-256 of the full URL.
+    """Bodies of answers on disk, keyed by the SHA-256 of the full URL without secrets.
 
     Args:
         folder: The cache folder; made when the first answer is kept.
@@ -66,10 +67,10 @@ class AnswerCache:
         body, facts = self._paths(request)
         size = part.stat().st_size
         part.replace(body)
-        known = {"url": request.full_url, "content_type": content_type, "size": size}
+        known = {"url": request.public_url, "content_type": content_type, "size": size}
         write_text(facts, json.dumps(known, indent=1) + "\n")
         return CachedAnswer(
-            path=body, content_type=content_type, url=request.full_url, from_cache=False
+            path=body, content_type=content_type, url=request.public_url, from_cache=False
         )
 
     def drop(self, request: Request) -> None:
@@ -78,6 +79,6 @@ class AnswerCache:
             path.unlink(missing_ok=True)
 
     def _paths(self, request: Request) -> tuple[Path, Path]:
-        key = hashlib.sha256(request.full_url.encode()).hexdigest()
+        key = hashlib.sha256(request.public_url.encode()).hexdigest()
         folder = self._folder / key[:2]
-        return folder / f"{key}{request.suffix or '.body'}", folder / f"{key}.json"
+        return folder / f"{key}{request.suffix or '.body'}", folder / f"{key}.about.json"

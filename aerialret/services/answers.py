@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from aerialret.services.secrets import masked
+
 Accept = Callable[["CachedAnswer"], str]
 """Says why an answer is none (truncated, an exception in XML, no image), or "" where it is one."""
 
@@ -16,7 +18,7 @@ class CachedAnswer:
     Attributes:
         path: The file that holds its body; it stays in the cache.
         content_type: What the service calls it, lower case, without parameters, as `image/png`.
-        url: The full URL that was asked, parameters sorted.
+        url: The full URL that was asked, parameters sorted, without secrets.
         from_cache: Whether it was there before, so that nothing was asked.
     """
 
@@ -53,6 +55,11 @@ class Request:
         return urlunsplit((*parts[:3], urlencode(everything, safe=",:/"), ""))
 
     @property
+    def public_url(self) -> str:
+        """The full URL without secrets: what tells this request from others, and may be told."""
+        return masked(self.full_url)
+
+    @property
     def host(self) -> str:
         """Host and port, the unit of all limits."""
         return urlsplit(self.url).netloc.rpartition("@")[2].lower()
@@ -66,8 +73,10 @@ class FailedRequest:
         request: What was asked.
         reason: Why there is no answer, in one line.
         status: The HTTP status of the last attempt; 0 where there was none.
+        code: The code of the exception in its answer, as `TileOutOfRange`; empty: none.
     """
 
     request: Request
     reason: str
     status: int = 0
+    code: str = ""

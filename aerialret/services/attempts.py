@@ -1,6 +1,6 @@
 """One attempt at one request: it goes out once, an answer in the cache or a reason comes back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
@@ -8,7 +8,8 @@ import httpx
 from aerialret.services.answer_cache import AnswerCache
 from aerialret.services.answers import CachedAnswer, Request
 from aerialret.services.retrying import asked_wait, is_worth_retrying
-from aerialret.services.service_messages import words_of
+from aerialret.services.secrets import Credentials
+from aerialret.services.service_messages import exception_code, is_permanent, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Attempt:
         status: The HTTP status; 0 where there was none.
         wait_s: The pause that the host asked for, in seconds.
         is_final: Whether another attempt is of no use.
+        code: The code of the exception that came instead of an answer; empty: none.
     """
 
     answer: CachedAnswer | None = None
@@ -28,12 +30,19 @@ class Attempt:
     status: int = 0
     wait_s: float = 0.0
     is_final: bool = False
+    code: str = ""
 
 
-def attempt(request: Request, *, http: httpx.Client, cache: AnswerCache) -> Attempt:
-    """What comes back when `request` goes out once."""
+def attempt(
+    request: Request, *, http: httpx.Client, cache: AnswerCache, credentials: Credentials
+) -> Attempt:
+    """What comes back when `request` goes out once, with the credentials for its host."""
+    sent = replace(request, params={**request.params, **dict(credentials.params)})
     try:
-        with cache.draft(request) as part, http.stream("GET", request.full_url) as response:
+        with (
+            cache.draft(request) as part,
+            http.stream("GET", sent.full_url, auth=credentials.login) as response,
+        ):
             _receive(response, part)
             if response.status_code != 200:
                 return _refusal(request, response, part)
@@ -41,7 +50,7 @@ def attempt(request: Request, *, http: httpx.Client, cache: AnswerCache) -> Atte
     except httpx.TimeoutException:
         return Attempt(reason=f"{request.host} did not answer in time")
     except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-        return Attempt(reason=f"{request.url} is no address: {error}", is_final=True)
+        return Attempt(reason=f"{request.public_url} is no address: {error}", is_final=True)
     except httpx.TooManyRedirects:
         return Attempt(reason=f"{request.host} redirects without end", is_final=True)
     except httpx.HTTPError as error:
@@ -59,23 +68,30 @@ def _judged(
 ) -> Attempt:
     content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     arrived = CachedAnswer(
-        path=part, content_type=content_type, url=request.full_url, from_cache=False
+        path=part, content_type=content_type, url=request.public_url, from_cache=False
     )
     refused = request.accept(arrived) if request.accept else ""
     if refused:
-        return Attempt(reason=f"{request.host} answered with status 200, but {refused}", status=200)
+        code = exception_code(part)
+        return Attempt(
+            reason=f"{request.host} answered with status 200, but {refused}",
+            status=200,
+            is_final=is_permanent(code),
+            code=code,
+        )
     return Attempt(answer=cache.keep(request, part, content_type=content_type), status=200)
 
 
 def _refusal(request: Request, response: httpx.Response, part: Path) -> Attempt:
     status = response.status_code
-    words = words_of(part)
+    words, code = words_of(part), exception_code(part)
     quoted = f": {words}" if words else ""
     return Attempt(
         reason=f"{request.host} answered {status} {response.reason_phrase}".rstrip() + quoted,
         status=status,
         wait_s=asked_wait(response.headers) if status in (429, 503) else 0.0,
-        is_final=not is_worth_retrying(status),
+        is_final=not is_worth_retrying(status) or is_permanent(code),
+        code=code,
     )
 
 

@@ -19,12 +19,16 @@ from aerialret.errors import RequestLimitError, ServiceError
 from aerialret.services.answer_cache import AnswerCache, cache_folder
 from aerialret.services.answers import Accept, CachedAnswer, FailedRequest, Request
 from aerialret.services.attempts import Attempt, attempt
+from aerialret.services.host_health import HostHealth
 from aerialret.services.retrying import back_off
+from aerialret.services.secrets import Credentials, masked
 from aerialret.services.token_bucket import Clock, SystemClock, TokenBucket
 
 __all__ = ["CachedAnswer", "FailedRequest", "Request", "ServiceClient"]
 
 Progress = Callable[[str, int, int], None]
+
+_NOBODY = Credentials()
 
 
 class ServiceClient:
@@ -55,6 +59,8 @@ class ServiceClient:
         self._lock = threading.Lock()
         self._buckets: dict[str, TokenBucket] = {}
         self._gates: dict[str, threading.Semaphore] = {}
+        self._health: dict[str, HostHealth] = {}
+        self._credentials: dict[str, Credentials] = {}
         self._made = 0
         self._http = httpx.Client(
             timeout=config.timeout_s,
@@ -83,6 +89,10 @@ class ServiceClient:
         bucket = self._bucket(Request(url=url).host)
         bucket.rate = min(bucket.rate, requests_per_s)
 
+    def log_in(self, url: str, credentials: Credentials) -> None:
+        """Sends `credentials` with every request to the host of `url`, and to no other."""
+        self._credentials[Request(url=url).host] = credentials
+
     def get(
         self,
         url: str,
@@ -108,7 +118,7 @@ class ServiceClient:
         asked = Request(url=url, params=params or {}, accept=accept, refresh=refresh, suffix=suffix)
         answer = self._ask(asked)
         if isinstance(answer, FailedRequest):
-            raise ServiceError(f"{answer.reason}; asked was {asked.full_url}")
+            raise ServiceError(f"{answer.reason}; asked was {asked.public_url}")
         return answer
 
     def get_all(
@@ -149,29 +159,33 @@ class ServiceClient:
         kept = None if request.refresh else self._cache.find(request)
         if kept is not None:
             return kept
-        outcome = Attempt(reason="it was never asked")
+        outcome, health = Attempt(), self._health_of(request.host)
         for repetition in range(self.config.retries + 1):
             if repetition:
-                wait = max(back_off(request.full_url, attempt=repetition), outcome.wait_s)
+                wait = max(back_off(request.public_url, attempt=repetition), outcome.wait_s)
                 self._clock.sleep(wait)
+            if health.given_up:
+                return FailedRequest(request=request, reason=health.given_up)
             outcome = self._once(request)
+            health.tell_attempt(outcome.status)
             if outcome.answer is not None:
                 return outcome.answer
             if outcome.is_final:
-                break
-        else:
-            again = f" ({self.config.retries + 1} attempts)"
-            return FailedRequest(
-                request=request, reason=outcome.reason + again, status=outcome.status
-            )
-        return FailedRequest(request=request, reason=outcome.reason, status=outcome.status)
+                return _failed(request, outcome)
+        health.tell_failure(outcome.status, masked(outcome.reason))
+        return _failed(request, outcome, attempts=self.config.retries + 1)
 
     def _once(self, request: Request) -> Attempt:
         bucket = self._bucket(request.host)
         with self._gate(request.host):
             bucket.take()
             self._count()
-            outcome = attempt(request, http=self._http, cache=self._cache)
+            outcome = attempt(
+                request,
+                http=self._http,
+                cache=self._cache,
+                credentials=self._credentials.get(request.host, _NOBODY),
+            )
         if outcome.wait_s:
             bucket.hold(outcome.wait_s)
         return outcome
@@ -191,6 +205,20 @@ class ServiceClient:
                 host, TokenBucket(self.config.requests_per_s, clock=self._clock)
             )
 
+    def _health_of(self, host: str) -> HostHealth:
+        with self._lock:
+            return self._health.setdefault(host, HostHealth())
+
     def _gate(self, host: str) -> threading.Semaphore:
         with self._lock:
             return self._gates.setdefault(host, threading.Semaphore(self.config.parallel))
+
+
+def _failed(request: Request, outcome: Attempt, *, attempts: int = 0) -> FailedRequest:
+    again = f" ({attempts} attempts)" if attempts else ""
+    return FailedRequest(
+        request=request,
+        reason=masked(outcome.reason) + again,
+        status=outcome.status,
+        code=outcome.code,
+    )

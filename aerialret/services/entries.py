@@ -17,13 +17,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aerialret.errors import ConfigurationError
 from aerialret.services.presets import find_preset, preset_providers
+from aerialret.services.secrets import Credentials, is_secret, login_in, masked
 
 ServiceKind = Literal["wms", "wmts", "wfs", "stac"]
 
 OPTIONS: Mapping[ServiceKind, tuple[str, ...]] = {
     "wms": ("layers", "styles", "gsd", "crs", "format", "chunk_px"),
     "wmts": ("layer", "style", "gsd", "tilematrixset", "tilematrix", "format"),
-    "wfs": ("typenames", "crs", "version", "count", "sortby", "id"),
+    "wfs": ("typenames", "crs", "version", "count", "sortby", "id", "coverage"),
     "stac": ("collections", "assets", "gsd", "sign", "requester_pays"),
 }
 """The parameters that say what to take, rather than being passed on."""
@@ -40,14 +41,15 @@ class ServiceEntry:
 
     Attributes:
         kind: Which protocol it speaks.
-        url: Its address, without parameters.
-        params: Parameters that are passed on as they are.
+        url: Its address, without parameters and secrets.
+        params: Parameters that are passed on as they are, without secrets.
         options: Parameters that are ours, by their names in lower case.
-        text: The entry as it was written, without its class.
+        text: The entry as it was written, without its class and with secrets masked.
         class_name: The class that all its features get; empty: by the class mapping.
         title: What it holds, in words; empty for an address.
         licence: Under which licence; empty where that is not known.
         requests_per_s: Most requests in a second; 0: as configured.
+        credentials: Secrets for its host.
     """
 
     kind: ServiceKind
@@ -59,6 +61,7 @@ class ServiceEntry:
     title: str = ""
     licence: str = ""
     requests_per_s: float = 0.0
+    credentials: Credentials = field(default=Credentials(), repr=False)
 
     @property
     def label(self) -> str:
@@ -134,18 +137,23 @@ def _parse_address(entry: str) -> ServiceEntry:
     own = {name.lower() for name in OPTIONS[kind]}
     given = parse_qsl(parts.query, keep_blank_values=True)
     options = {key.lower(): value for key, value in given if key.lower() in own}
+    passed_on = [(key, value) for key, value in given if key.lower() not in own]
     if not options.get(_REQUIRED[kind]):
         raise ConfigurationError(
-            f"{text} does not say what to take; add {_REQUIRED[kind]}=NAME, as in "
+            f"{masked(text)} does not say what to take; add {_REQUIRED[kind]}=NAME, as in "
             f"{kind}+https://host/path?{_REQUIRED[kind]}=NAME"
         )
     return ServiceEntry(
         kind=kind,
-        url=urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")),
-        params={key: value for key, value in given if key.lower() not in own},
+        url=urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", "")),
+        params={key: value for key, value in passed_on if not is_secret(key)},
         options=options,
-        text=text,
+        text=masked(text),
         class_name=class_name,
+        credentials=Credentials(
+            params=tuple((key, value) for key, value in passed_on if is_secret(key)),
+            login=login_in(match[2]),
+        ),
     )
 
 

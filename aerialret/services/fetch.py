@@ -10,7 +10,8 @@ from aerialret.errors import ConfigurationError, ServiceError
 from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry, is_service, parse_entry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.service_area import ServiceArea, service_area, write_coverage
+from aerialret.services.service_area import ServiceArea, service_area
+from aerialret.services.service_coverage import reaching_in, write_coverage
 
 Progress = Callable[[str, int, int], None]
 
@@ -74,8 +75,10 @@ def fetch_sources(
             for text, entry in entries.items()
         }
         local = _localised(source, entries, fetched)
-        if source.vectors and not source.vector_coverage and all(map(is_service, source.vectors)):
-            coverage = write_coverage(area, folder=client.cache_folder)
+        drawn = [fetched[text] for text in source.vectors if text in fetched]
+        if drawn:
+            given = area_base / local.vector_coverage if local.vector_coverage else None
+            coverage = write_coverage(area, answers=drawn, given=given, folder=client.cache_folder)
             local = replace(local, vector_coverage=str(coverage))
     return _checked(source, local, list(fetched.values()))
 
@@ -88,11 +91,13 @@ def _entries(source: SourceConfig) -> dict[str, ServiceEntry]:
             entry = entries[text] = parse_entry(text)
             if entry.kind not in kinds:
                 raise ConfigurationError(
-                    f"{text} is a {entry.kind.upper()}, but {key} takes {' or '.join(kinds)} "
+                    f"{entry.text} is a {entry.kind.upper()}, but {key} takes {' or '.join(kinds)} "
                     "among services"
                 )
             if entry.class_name and key != "vectors":
-                raise ConfigurationError(f"{text}: only vectors have classes; drop the last =")
+                raise ConfigurationError(
+                    f"{entry.text}: only vectors have classes; drop the last ="
+                )
     return entries
 
 
@@ -104,13 +109,14 @@ def _texts(source: SourceConfig, key: str) -> tuple[str, ...]:
 def _fetch(
     entry: ServiceEntry, *, client: ServiceClient, area: ServiceArea, date: str, gsd_m: float
 ) -> FetchedFiles:
+    client.log_in(entry.url, entry.credentials)
     if entry.requests_per_s:
         client.limit(entry.url, requests_per_s=entry.requests_per_s)
     shape, crs = area.shape, area.crs
     if entry.kind == "wfs":
         from aerialret.services.wfs import fetch_wfs
 
-        return fetch_wfs(entry, client=client, area=shape, crs=crs)
+        return fetch_wfs(entry, client=client, area=reaching_in(area), crs=crs)
     if entry.kind == "stac":
         from aerialret.services.stac import fetch_stac
 

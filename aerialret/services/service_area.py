@@ -1,6 +1,5 @@
 """The area that services are asked for: `--area` and entries go in, a shape in a CRS comes out."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,17 +55,3 @@ def service_area(
     if shape.is_empty:
         raise ConfigurationError(f"area {text} is empty; give one that holds ground")
     return ServiceArea(shape=shape, crs=crs)
-
-
-def write_coverage(area: ServiceArea, *, folder: Path) -> Path:
-    """Writes the area as a layer: where all features were asked for, the vectors are complete."""
-    import geopandas as gpd
-
-    key = hashlib.sha256(f"{area.crs} {area.shape.wkb_hex}".encode()).hexdigest()[:32]
-    path = folder / "areas" / f"{key}.parquet"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        gpd.GeoDataFrame(geometry=[area.shape], crs=area.crs).to_parquet(part)
-        part.replace(path)
-    return path

@@ -8,6 +8,17 @@ from xml.etree import ElementTree
 _READ_BYTES = 65536
 _SHOWN = 240
 _EXCEPTION_TAGS = ("ExceptionText", "ServiceException", "Exception")
+_PERMANENT = frozenset(
+    {
+        "layernotdefined", "stylenotdefined", "layernotqueryable", "invalidformat", "invalidcrs",
+        "invalidsrs", "invalidparametervalue", "missingparametervalue", "missingdimensionvalue",
+        "invaliddimensionvalue", "operationnotsupported", "operationparsingfailed",
+        "optionnotsupported", "versionnegotiationfailed", "tileoutofrange", "tilenotdefined",
+    }
+)  # fmt: skip
+"""Codes of exceptions that the same request gets again: WMS 1.3.0 (OGC 06-042, table E.1), OWS
+Common (OGC 06-121r9, table 27), WMTS (OGC 07-057r7, table 24)."""
+
 _TAG = re.compile(r"<[^>]*>")
 _UNSEEN = re.compile(r"<(style|script|head)\b.*?</\1>", re.DOTALL | re.IGNORECASE)
 
@@ -28,6 +39,26 @@ def exception_in(body: Path) -> str:
     if not _name(root.tag).endswith(("ExceptionReport", "Exception")):
         return ""
     return _words(root) or "an exception report without text"
+
+
+def exception_code(body: Path) -> str:
+    """The code of the OGC exception report in `body`, as `LayerNotDefined`; "" without one."""
+    start = _start(body)
+    if b"Exception" not in start or not start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+        return ""
+    try:
+        root = ElementTree.fromstring(body.read_bytes())
+    except ElementTree.ParseError:
+        return ""
+    if not _name(root.tag).endswith(("ExceptionReport", "Exception")):
+        return ""
+    codes = (one.get("exceptionCode") or one.get("code") for one in root.iter())
+    return next((code.rpartition(":")[2] for code in codes if code), "")
+
+
+def is_permanent(code: str) -> bool:
+    """Whether an exception with this code is what the same request gets at any time."""
+    return code.lower() in _PERMANENT
 
 
 def words_of(body: Path) -> str:

@@ -6,6 +6,7 @@ service counts (numberMatched), and what does not come is told.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from shapely.geometry.base import BaseGeometry
@@ -49,11 +50,33 @@ def fetch_wfs(
     offer = read_offer(entry, client=client)
     names = [offer.type_named(name, origin=entry.url) for name in entry.names("typenames")]
     parts = [_fetch_type(name, entry, offer, client=client, area=area, crs=crs) for name in names]
+    known = _coverage(entry, offer, client=client, area=area, crs=crs)
     return FetchedFiles(
         paths=tuple(path for part in parts for path in part.paths),
-        missing=tuple(line for part in parts for line in part.missing),
-        notes=tuple(line for part in parts for line in part.notes),
+        missing=tuple(line for part in (*parts, known) for line in part.missing),
+        notes=tuple(line for part in (*parts, known) for line in part.notes),
+        lacking=tuple(ground for part in (*parts, known) for ground in part.lacking),
+        within=known.within,
     )
+
+
+def _coverage(
+    entry: ServiceEntry, offer: WfsOffer, *, client: ServiceClient, area: BaseGeometry, crs: str
+) -> FetchedFiles:
+    """The polygons of the type that the entry names as `coverage`, if the service has it."""
+    wanted = entry.option("coverage")
+    if not wanted:
+        return FetchedFiles()
+    try:
+        name = offer.type_named(wanted, origin=entry.url)
+    except ConfigurationError:
+        return FetchedFiles(
+            notes=(f"{entry.url} has no {wanted}: the area counts as known to its borders",)
+        )
+    came = _fetch_type(name, entry, offer, client=client, area=area, crs=crs)
+    if not came.paths:
+        return replace(came, lacking=(area,))
+    return replace(came, paths=(), within=came.paths[0])
 
 
 def _fetch_type(
@@ -77,12 +100,19 @@ def _fetch_type(
     with feature_store(path.with_suffix(".partial.sqlite")) as store:
         roots = [cell for cell in cells_around(Bounds(*asked.bounds)) if touches(cell, asked)]
         fetch_area(query, roots, area=asked, client=client, store=store, told=told)
-        judge(name, store, told)
-        if not len(store):
+        judge(name, store, told, area=asked)
+        if len(store):
+            store.write(path, crs=told.crs, fields=list(query.schema.fields))
+        else:
             path.unlink(missing_ok=True)
-            return FetchedFiles(missing=tuple(told.missing), notes=tuple(told.notes))
-        store.write(path, crs=told.crs, fields=list(query.schema.fields))
-    return FetchedFiles(paths=(path,), missing=tuple(told.missing), notes=tuple(told.notes))
+        found = len(store)
+    systems = (named_crs(query.crs, asked=entry.text), named_crs(crs, asked="area"))
+    return FetchedFiles(
+        paths=(path,) if found else (),
+        missing=tuple(told.missing),
+        notes=tuple(told.notes),
+        lacking=tuple(moved(ground, *systems) for ground in told.lacking),
+    )
 
 
 def _query(

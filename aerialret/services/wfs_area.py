@@ -31,12 +31,14 @@ class AreaReport:
         crs: The coordinate system of the answers.
         came: How many features came, those outside the area included.
         missing: A line for each gap.
+        lacking: The ground of the gaps, in the CRS of the query.
         notes: Other lines.
     """
 
     crs: str
     came: int = 0
     missing: list[str] = field(default_factory=list)
+    lacking: list[BaseGeometry] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -65,7 +67,7 @@ def fetch_area(
         counts = list(count_features(query, cells, client=client))
         for cell, matched in zip(cells, counts, strict=True):
             if isinstance(matched, FailedRequest):
-                told.missing.append(_line(query, cell, f"nobody knows how many: {matched.reason}"))
+                _tell_gap(query, cell, f"nobody knows how many: {matched.reason}", told)
                 continue
             if cell.level > floor and _is_large(query, cell, matched, area=area):
                 smaller.extend(cell.quarters())
@@ -99,9 +101,8 @@ def _keep(
 ) -> None:
     if found.lack:
         number = "an unknown number" if found.matched is None else str(found.matched)
-        told.missing.append(
-            _line(query, cell, f"{len(found.features)} of {number} features came: {found.lack}")
-        )
+        what = f"{len(found.features)} of {number} features came: {found.lack}"
+        _tell_gap(query, cell, what, told)
     if not found.features:
         return
     told.came += len(found.features)
@@ -116,11 +117,12 @@ def _inside(features: dict[str, Feature], area: BaseGeometry) -> Iterator[tuple[
     return ((key, features[key]) for key, inside in zip(features, touching, strict=True) if inside)
 
 
-def judge(name: str, store: FeatureStore, told: AreaReport) -> None:
+def judge(name: str, store: FeatureStore, told: AreaReport, *, area: BaseGeometry) -> None:
     """Tells of a type of which nothing lies in the area."""
     if len(store):
         return
     if told.came:
+        told.lacking.append(area)
         told.missing.append(
             f"{name}: {told.came} features came, but none lies in the area; the service may have "
             "taken x for y; give crs=EPSG:NUMBER with another CRS in the entry"
@@ -129,9 +131,10 @@ def judge(name: str, store: FeatureStore, told: AreaReport) -> None:
         told.notes.append(f"{name}: 0 features in the area")
 
 
-def _line(query: WfsQuery, cell: Cell, what: str) -> str:
+def _tell_gap(query: WfsQuery, cell: Cell, what: str, told: AreaReport) -> None:
     bounds = ",".join(f"{value:.10g}" for value in cell.bounds)
-    return f"{query.type_name} in {bounds} ({query.crs}): {what}"
+    told.missing.append(f"{query.type_name} in {bounds} ({query.crs}): {what}")
+    told.lacking.append(shapely.box(*cell.bounds))
 
 
 def _in_crs(crs: str, area: BaseGeometry, *, query: WfsQuery) -> BaseGeometry:

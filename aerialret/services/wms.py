@@ -31,7 +31,7 @@ class _Chunk:
 
     @property
     def key(self) -> str:
-        return self.request.full_url
+        return self.request.public_url
 
 
 def fetch_wms(

@@ -28,6 +28,9 @@ BLOCK_TILES = 8
 _NO_TILE = (204, 404)
 """With these a service says that it has no such tile."""
 
+_NO_TILE_CODES = ("TileOutOfRange", "TileNotDefined")
+"""So do these codes of exceptions, with whatever status."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Block:
@@ -45,7 +48,7 @@ class _Block:
 
     @property
     def key(self) -> str:
-        return "\n".join(request.full_url for request in self.requests)
+        return "\n".join(request.public_url for request in self.requests)
 
 
 def fetch_wmts(
@@ -150,7 +153,7 @@ def _keep(
     for place, answer in zip(block.places, answers, strict=True):
         if isinstance(answer, CachedAnswer):
             tiles.append((place, read_image(answer.path)))
-        elif answer.status in _NO_TILE:
+        elif answer.status in _NO_TILE or answer.code in _NO_TILE_CODES:
             absent += 1
         else:
             col, row = place

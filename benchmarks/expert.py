@@ -32,7 +32,9 @@ def cut_tiles(
             box = (left, top - tile_m, left + tile_m, top)
             image = np.zeros((3, tile_px, tile_px), np.uint8)
             for file in files:
-                if not rasterio.coords.disjoint_bounds(file.bounds, box):
+                at = file.bounds
+                across = box[0] < at.right and box[2] > at.left
+                if across and box[1] < at.top and box[3] > at.bottom:
                     window = window_from_bounds(*box, transform=file.transform)
                     part = file.read(
                         window=window, out_shape=image.shape, boundless=False,

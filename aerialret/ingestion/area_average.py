@@ -88,46 +88,53 @@ def _lengths(axis: Overlaps) -> NDArray[np.float32]:
 
 
 def _sums(values: NDArray[np.generic], rows: Overlaps, cols: Overlaps) -> NDArray[np.float32]:
-    down = _sum_rows(values, rows.start, rows.stop, rows.first, rows.last)
-    both: NDArray[np.float32] = _sum_cols(down, cols.start, cols.stop, cols.first, cols.last)
-    return both
+    # The compiler vectorises only what it knows to lie side by side.
+    sums: NDArray[np.float32] = _sum_areas(np.ascontiguousarray(values), *rows[:4], *cols[:4])
+    return sums
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_rows(values, start, stop, first, last):  # type: ignore[no-untyped-def]
+def _sum_areas(  # type: ignore[no-untyped-def]
+    values, row_start, row_stop, row_first, row_last, col_start, col_stop, col_first, col_last
+):
     bands, _, width = values.shape
-    result = np.zeros((bands, len(start), width), np.float32)
+    result = np.zeros((bands, len(row_start), len(col_start)), np.float32)
+    line = np.empty(width, np.float32)
     for band in range(bands):
-        for target in range(len(start)):
-            out = result[band, target]
-            for row in range(start[target], stop[target]):
-                weight = np.float32(1.0)
-                if row == start[target]:
-                    weight = first[target]
-                elif row == stop[target] - 1:
-                    weight = last[target]
-                source = values[band, row]
-                for col in range(width):
-                    out[col] += weight * np.float32(source[col])
+        for target in range(len(row_start)):
+            begin, end = row_start[target], row_stop[target]
+            if end <= begin:
+                continue
+            _start_line(line, values[band, begin], row_first[target])
+            for row in range(begin + 1, end - 1):
+                _add_line(line, values[band, row], np.float32(1.0))
+            if end - begin > 1:
+                _add_line(line, values[band, end - 1], row_last[target])
+            _sum_line(line, col_start, col_stop, col_first, col_last, result[band, target])
     return result
 
 
 @numba.njit(nogil=True, cache=True)
-def _sum_cols(values, start, stop, first, last):  # type: ignore[no-untyped-def]
-    bands, height, _ = values.shape
-    result = np.zeros((bands, height, len(start)), np.float32)
-    for band in range(bands):
-        for row in range(height):
-            source = values[band, row]
-            out = result[band, row]
-            for target in range(len(start)):
-                begin, end = start[target], stop[target]
-                if end <= begin:
-                    continue
-                total = first[target] * source[begin]
-                for col in range(begin + 1, end - 1):
-                    total += source[col]
-                if end - begin > 1:
-                    total += last[target] * source[end - 1]
-                out[target] = total
-    return result
+def _start_line(line, source, weight):  # type: ignore[no-untyped-def]
+    for col in range(len(line)):
+        line[col] = weight * np.float32(source[col])
+
+
+@numba.njit(nogil=True, cache=True)
+def _add_line(line, source, weight):  # type: ignore[no-untyped-def]
+    for col in range(len(line)):
+        line[col] += weight * np.float32(source[col])
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_line(line, start, stop, first, last, out):  # type: ignore[no-untyped-def]
+    for target in range(len(start)):
+        begin, end = start[target], stop[target]
+        if end <= begin:
+            continue
+        total = first[target] * line[begin]
+        for col in range(begin + 1, end - 1):
+            total += line[col]
+        if end - begin > 1:
+            total += last[target] * line[end - 1]
+        out[target] = total

@@ -5,7 +5,7 @@ Every pixel that the window needs is read once, and only a strip of them is in m
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,11 @@ class Finer:
 
 def band_of(finer: Finer, window: Window) -> Band:
     """The samples of a window."""
-    bands = [low_pass(values, valid, finer.made) for values, valid in _strips(finer, window)]
+    beyond = _columns(finer, window).beyond
+    bands = [
+        low_pass(values, valid, finer.made, beyond=beyond)
+        for values, valid in _strips(finer, window)
+    ]
     values = np.concatenate([band.values for band in bands], axis=1)
     if all(band.valid is None for band in bands):
         return Band(values, None)
@@ -68,7 +72,9 @@ def _strips(finer: Finer, window: Window) -> Iterator[Pixels]:
             # Whole blocks: GDAL reads them twice as fast as parts of them.
             whole = -(-need_to // finer.block_rows) * finer.block_rows
             end_read = min(finer.height, whole) if finer.block_rows < finer.height else need_to
-            fresh = _columns(finer, window, first_row=read_to, end_row=end_read)
+            cols = _columns(finer, window)
+            part = Window(cols.first, read_to, cols.end - cols.first, end_read - read_to)
+            fresh = finer.read(part)
             kept = fresh if kept is None else _stacked(kept, fresh)
             read_to = end_read
         top = read_to - kept[0].shape[1]
@@ -86,21 +92,26 @@ def _strip_rows(finer: Finer, window: Window) -> int:
     return max(1, rows // finer.made.step)
 
 
-def _columns(finer: Finer, window: Window, *, first_row: int, end_row: int) -> Pixels:
-    """Rows of pixels, with the columns that the window's samples need."""
+class _Columns(NamedTuple):
+    """The columns that a window's samples need.
+
+    Attributes:
+        first: The first one that there is.
+        end: The one after the last.
+        beyond: How many more are needed on the left and on the right.
+    """
+
+    first: int
+    end: int
+    beyond: tuple[int, int]
+
+
+def _columns(finer: Finer, window: Window) -> _Columns:
     made = finer.made
     first = window.col_off * made.step - made.before
     end = (window.col_off + window.width - 1) * made.step + made.after + 1
     inside = max(0, first), min(finer.width, end)
-    part = Window(inside[0], first_row, inside[1] - inside[0], end_row - first_row)
-    values, valid = finer.read(part)
-    before, after = inside[0] - first, end - inside[1]
-    if not (before or after):
-        return values, valid
-    return (
-        np.pad(values, ((0, 0), (0, 0), (before, after)), mode=made.mirror),
-        None if valid is None else np.pad(valid, ((0, 0), (before, after)), mode=made.mirror),
-    )
+    return _Columns(*inside, (inside[0] - first, end - inside[1]))
 
 
 def _mirrored_rows(finer: Finer, pixels: Pixels, *, first: int, end: int, top: int) -> Pixels:

@@ -2,12 +2,24 @@
 
 import warnings
 from functools import lru_cache
+from typing import NamedTuple
 
 import pyproj
 from pyproj.exceptions import CRSError
 from pyproj.transformer import TransformerGroup
 
 from aerialret.errors import ConfigurationError
+
+
+class _Comparison(NamedTuple):
+    """Two systems, kept so that no other one can come to their addresses, and the verdict."""
+
+    one: pyproj.CRS
+    other: pyproj.CRS
+    same: bool
+
+
+_COMPARED: dict[tuple[int, int], _Comparison] = {}
 
 
 def parse_crs(text: str, *, option: str) -> pyproj.CRS:
@@ -46,10 +58,14 @@ def crs_name(crs: pyproj.CRS) -> str:
     return ":".join(authority) if authority else crs.to_wkt()
 
 
-@lru_cache(maxsize=256)
 def same_crs(one: pyproj.CRS, other: pyproj.CRS) -> bool:
     """Whether two systems give a point the same coordinates."""
-    return crs_name(one) == crs_name(other) or one.equals(other, ignore_axis_order=True)
+    # Asked for every tile and file; to compare or hash two systems, PROJ writes both as WKT.
+    key = id(one), id(other)
+    if key not in _COMPARED:
+        same = crs_name(one) == crs_name(other) or one.equals(other, ignore_axis_order=True)
+        _COMPARED[key] = _Comparison(one, other, same)
+    return _COMPARED[key].same
 
 
 def same_place(

@@ -24,9 +24,12 @@ from aerialret.ingestion.wavelet import Band
 PIECE_PX = 1024
 """Least side of a piece at full detail, in pixels; sides are multiples of the file's blocks."""
 
-REDUCED_PIECE_PX = 8192
-"""Side of a piece at a wavelet level, in pixels of the file; files up to half as large again stay
-whole, as the seam between two pieces is decoded twice."""
+CODEC_PIECE_PX = 2048
+"""The same at a wavelet level that the file itself can be decoded at."""
+
+COMPUTED_PIECE_PX = 8192
+"""The same at a level that is computed; files up to half as large again stay whole, as what lies
+along the seam between two pieces is decoded twice."""
 
 KEPT_BYTES = 128 * 2**20
 """Memory for decoded pieces; what is more goes to files."""
@@ -49,12 +52,18 @@ class DecodedPieces:
     Args:
         decode: Decodes a window of samples of a file.
         kept_bytes: Memory for pieces.
+        at_once: Pieces that are decoded at the same time, as each takes memory of its own.
     """
 
     def __init__(
-        self, decode: Callable[[ReducedFile, Window], Band], *, kept_bytes: int = KEPT_BYTES
+        self,
+        decode: Callable[[ReducedFile, Window], Band],
+        *,
+        kept_bytes: int = KEPT_BYTES,
+        at_once: int = 1,
     ) -> None:
         self._decode = decode
+        self._decoding = threading.Semaphore(at_once)
         self._kept_bytes = kept_bytes
         self._lock = threading.Lock()
         self._pieces: OrderedDict[PieceKey, Future[Band]] = OrderedDict()
@@ -144,7 +153,8 @@ class DecodedPieces:
         if not mine:
             return future.result()
         try:
-            band = _loaded(spilt) if spilt else self._decode(picture, place)
+            with self._decoding:
+                band = _loaded(spilt) if spilt else self._decode(picture, place)
         except BaseException as error:
             with self._lock:
                 self._pieces.pop(key, None)
@@ -230,19 +240,21 @@ def _piece_shape(picture: ReducedFile) -> tuple[int, int]:
     """Rows and columns of samples of a piece."""
     file = picture.file
     return (
-        _side(file.height, file.block_shape[0], picture.level),
-        _side(file.width, file.block_shape[1], picture.level),
+        _side(picture, file.height, file.block_shape[0]),
+        _side(picture, file.width, file.block_shape[1]),
     )
 
 
-def _side(length_px: int, block_px: int, level: int) -> int:
+def _side(picture: ReducedFile, length_px: int, block_px: int) -> int:
     """Samples along a piece of a file that is `length_px` long."""
-    if not level:
-        return -(-PIECE_PX // block_px) * block_px
-    if length_px * 2 <= REDUCED_PIECE_PX * 3:
-        return -(-length_px >> level)
-    side = -(-REDUCED_PIECE_PX // block_px) * block_px
-    return -(-side >> level)
+    level = picture.level
+    if level > picture.file.codec_levels:
+        if length_px * 2 <= COMPUTED_PIECE_PX * 3:
+            return -(-length_px >> level)
+        least = COMPUTED_PIECE_PX
+    else:
+        least = CODEC_PIECE_PX if level else PIECE_PX
+    return -(-(-(-least // block_px) * block_px) >> level)
 
 
 def _overlap(frame: Window, other: Window) -> tuple[slice, slice]:

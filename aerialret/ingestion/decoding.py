@@ -64,25 +64,13 @@ def finest_needed(opened: Opener, picture: ReducedFile) -> int:
     averages, 0 where all pixels are needed.
     """
     file, level = picture.file, picture.level
-    dataset = opened(file, 0)
-    if level <= codec_levels(dataset, file):
+    if level <= file.codec_levels:
         finest = opened(file, level)
         if (finest.width, finest.height) == (picture.width, picture.height):
             return level
     if level >= _LEAST_LEVEL_FROM_HALVES and _has_averaged_halves(opened, file):
         return 1
     return 0
-
-
-def codec_levels(dataset: DatasetReader, file: OrthoFile) -> int:
-    """How many levels of the 9/7 wavelet the file itself can be decoded at."""
-    if dataset.driver != "JP2OpenJPEG" or file.has_mask:
-        return 0
-    if dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION_REVERSIBILITY") != "LOSSY":
-        return 0
-    if any(member.suffix.lower() == ".ovr" for member in file.members):
-        return 0
-    return len(dataset.overviews(file.bands[0]))
 
 
 def _has_averaged_halves(opened: Opener, file: OrthoFile) -> bool:

@@ -7,11 +7,13 @@ one value, and so are `Tour, donjon` and `Tour/donjon`.
 import re
 import unicodedata
 from collections.abc import Iterable
+from functools import lru_cache
 
 _BETWEEN_WORDS = re.compile(r"[\W_]+")
 _LIGATURES = str.maketrans({"œ": "oe", "æ": "ae"})
 
 
+@lru_cache(maxsize=4096)
 def fold(text: str) -> str:
     """The key of a value: lower case, no accents, single spaces instead of punctuation.
 

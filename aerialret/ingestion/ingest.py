@@ -90,11 +90,12 @@ def ingest(
     request = request_of(gathered, base=base, grid=used_grid, hashes=hashes)
     restore_retired(folder)
     published = published_dates(folder).get(label)
-    if published and published["request"] == request.fingerprint:
+    gaps = published["report"].get("missing", []) if published else []
+    if published and published["request"] == request.fingerprint and gaps == [*gathered.missing]:
         refresh(folder)
         hashes.keep()
         return IngestReport.from_plain(published["report"]).with_warnings(drift_of(folder, label))
-    if published and not replace and not published["report"].get("missing"):
+    if published and not replace and not gaps:
         raise WouldOverwriteError(
             f"tile set {folder} has date {label} already, made from other files or settings; "
             "give --replace to make what they change anew, or another --date"

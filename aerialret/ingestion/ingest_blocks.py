@@ -175,7 +175,8 @@ def write_blocks(
         told.add(len(block.cells))
         return record
 
-    with _reading_ahead(maker, pending, workers=workers):
+    cells = [cell for block in pending for cell in block.cells]
+    with reading_ahead(maker.mosaic, cells, grid=maker.grid, workers=workers):
         made = _all_done(work, pending, workers=workers)
     records |= dict(zip([block.corner for block in pending], made, strict=True))
     return MadeBlocks(records={block.corner: records[block.corner] for block in blocks}, **counts)
@@ -193,15 +194,23 @@ def _all_done(work: Any, blocks: Sequence[Block], *, workers: int) -> list[Block
 
 
 @contextmanager
-def _reading_ahead(maker: TileMaker, blocks: Sequence[Block], *, workers: int) -> Iterator[None]:
+def reading_ahead(
+    mosaic: OrthoMosaic, cells: Sequence[TileId], *, grid: Grid, workers: int
+) -> Iterator[None]:
     """Decodes pieces in the order of their first use, as far ahead as memory allows.
 
     Two blocks that need the same piece would else wait for each other with idle cores.
+
+    Args:
+        mosaic: The orthophotos.
+        cells: The cells that will be read and released, in their order.
+        grid: The grid.
+        workers: Pieces decoded at a time.
     """
-    bounds = [maker.grid.bounds(cell) for block in blocks for cell in block.cells]
-    ahead = iter(maker.mosaic.expect(bounds, shape=maker.shape))
+    bounds = [grid.bounds(cell) for cell in cells]
+    ahead = iter(mosaic.expect(bounds, shape=(grid.tile_px, grid.tile_px)))
     lock, stop = threading.Lock(), threading.Event()
-    pieces = maker.mosaic.pieces
+    pieces = mosaic.pieces
 
     def decode() -> None:
         while not stop.is_set():

@@ -18,7 +18,14 @@ from aerialret.ingestion.catalogue import (
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.date_report import date_report, flight_days, nothing_to_do
 from aerialret.ingestion.gathered import Gathered
-from aerialret.ingestion.ingest_blocks import Block, MadeBlocks, TileMaker, blocks_of, write_blocks
+from aerialret.ingestion.ingest_blocks import (
+    Block,
+    MadeBlocks,
+    TileMaker,
+    blocks_of,
+    reading_ahead,
+    write_blocks,
+)
 from aerialret.ingestion.ingest_report import IngestReport, Progress
 from aerialret.ingestion.ingest_request import IngestRequest
 from aerialret.ingestion.ingest_staging import (
@@ -89,7 +96,9 @@ def build_date(job: DateJob, *, progress: Progress | None) -> IngestReport:
 
 def _make(job: DateJob, staged: Path, *, progress: Progress | None) -> IngestReport:
     crs = parse_crs(job.grid.crs, option="grid.crs")
-    with open_mosaic(job.gathered.orthos, crs=crs, source=job.gathered.source) as mosaic:
+    with open_mosaic(
+        job.gathered.orthos, crs=crs, source=job.gathered.source, decoders=job.workers
+    ) as mosaic:
         blocks = blocks_of(mosaic, job.grid, block_tiles=job.block_tiles)
         cells = [cell for block in blocks for cell in block.cells]
         extent = StoreExtent.around(cells, block_tiles=job.block_tiles)
@@ -131,15 +140,11 @@ def _fill(
         block_tiles=job.block_tiles,
         blocks=frozenset(block.corner for block in blocks),
     )
-    summary = stream_vectors(
-        job.gathered.source,
-        lambda geometries, codes: spool.add(Areas.of(geometries, codes)),
-        base=job.base,
-        crs=job.grid.crs,
-        extent=_around(mosaic.footprints),
-        least_width_m=job.grid.resolution_m,
-        progress=progress,
-    )
+    # Decoding begins while the vectors are read, unless blocks may turn out to be there already.
+    afresh = not staging.has_blocks() and not PublishedBlocks(job.target).records
+    cells = [cell for block in blocks for cell in block.cells] if afresh else []
+    with reading_ahead(mosaic, cells, grid=job.grid, workers=job.workers):
+        summary = _stream(job, spool, mosaic, progress=progress)
     maker = TileMaker(
         mosaic=mosaic,
         spool=spool,
@@ -162,6 +167,20 @@ def _fill(
     )  # fmt: skip
     spool.clear()
     return summary, made
+
+
+def _stream(
+    job: DateJob, spool: VectorSpool, mosaic: OrthoMosaic, *, progress: Progress | None
+) -> VectorSummary:
+    return stream_vectors(
+        job.gathered.source,
+        lambda geometries, codes: spool.add(Areas.of(geometries, codes)),
+        base=job.base,
+        crs=job.grid.crs,
+        extent=_around(mosaic.footprints),
+        least_width_m=job.grid.resolution_m,
+        progress=progress,
+    )
 
 
 def _around(boxes: Sequence[Bounds]) -> Bounds:

@@ -49,6 +49,7 @@ class OrthoFile:
             `dalles.shp` or `--ortho-crs`.
         position_origin: What the geotransform is known from.
         is_lossy: Whether its compression changes pixels.
+        codec_levels: How many levels of the 9/7 wavelet the file itself can be decoded at.
         warnings: What contradicts its position.
     """
 
@@ -66,6 +67,7 @@ class OrthoFile:
     crs_origin: str = OWN
     position_origin: str = OWN
     is_lossy: bool = False
+    codec_levels: int = 0
     warnings: tuple[str, ...] = ()
 
 
@@ -132,6 +134,7 @@ def inspect_ortho(path: Path, *, source: SourceConfig) -> OrthoFile:
             crs_origin=position.crs_origin,
             position_origin=position.position_origin,
             is_lossy=_is_lossy(dataset),
+            codec_levels=_codec_levels(dataset, bands),
             warnings=position.warnings,
         )
 
@@ -147,6 +150,17 @@ def _is_lossy(dataset: DatasetReader) -> bool:
     words = " ".join(facts.get(key, "") for key in ("COMPRESSION", "COMPRESSION_REVERSIBILITY"))
     shown = {Path(member).suffix.lower() for member in dataset.files[1:]}
     return bool(_LOSSY_WORDS & set(words.upper().split()) or _LOSSY_SUFFIXES & shown)
+
+
+def _codec_levels(dataset: DatasetReader, bands: tuple[int, ...]) -> int:
+    """0 for all but JPEG2000 of the 9/7 wavelet: lossless files are of another, the 5/3."""
+    if dataset.driver != "JP2OpenJPEG" or _has_mask(dataset, bands):
+        return 0
+    if dataset.tags(ns="IMAGE_STRUCTURE").get("COMPRESSION_REVERSIBILITY") != "LOSSY":
+        return 0
+    if any(member.lower().endswith(".ovr") for member in dataset.files):
+        return 0
+    return len(dataset.overviews(bands[0]))
 
 
 def _bands(dataset: DatasetReader, *, path: Path, wanted: tuple[int, ...]) -> tuple[int, ...]:

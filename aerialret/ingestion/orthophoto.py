@@ -63,7 +63,12 @@ class OrthoMosaic:
     """
 
     def __init__(
-        self, files: Sequence[OrthoFile], *, crs: pyproj.CRS, value_range: ValueRange | None
+        self,
+        files: Sequence[OrthoFile],
+        *,
+        crs: pyproj.CRS,
+        value_range: ValueRange | None,
+        decoders: int = 1,
     ) -> None:
         self.files = tuple(files)
         self.crs = crs
@@ -72,7 +77,7 @@ class OrthoMosaic:
         self._tree = shapely.STRtree([shapely.box(*bounds) for bounds in self.footprints])
         self._open = OpenFiles()
         self._levels: dict[tuple[int, float, float], ReducedFile] = {}
-        self.pieces = DecodedPieces(self._decode)
+        self.pieces = DecodedPieces(self._decode, at_once=decoders)
 
     def __enter__(self) -> "OrthoMosaic":
         return self
@@ -163,15 +168,23 @@ class OrthoMosaic:
 
 
 def open_mosaic(
-    files: Sequence[OrthoFile], *, crs: pyproj.CRS, source: SourceConfig
+    files: Sequence[OrthoFile], *, crs: pyproj.CRS, source: SourceConfig, decoders: int = 1
 ) -> OrthoMosaic:
     """The mosaic of inspected `files`, with the value range of `source` or of their pixels.
+
+    Args:
+        files: The files, the uppermost first.
+        crs: The coordinate system that rectangles are given in.
+        source: How values are drawn.
+        decoders: Threads that may decode at the same time.
 
     Raises:
         UnreadableInputError: A file cannot be read, or has no place in `crs`.
     """
     with env():
-        return OrthoMosaic(files, crs=crs, value_range=range_of(files, source=source))
+        return OrthoMosaic(
+            files, crs=crs, value_range=range_of(files, source=source), decoders=decoders
+        )
 
 
 def inspect_orthos(

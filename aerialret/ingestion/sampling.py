@@ -29,7 +29,6 @@ from aerialret.ingestion.source_window import (
     strips,
 )
 
-
 _BLOCK_CACHE_BYTES = 96 * 2**20  # rasterio takes bytes where GDAL's own setting takes megabytes
 
 

@@ -7,7 +7,7 @@ mirrored beyond its edges.
 """
 
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numba
 import numpy as np
@@ -18,6 +18,9 @@ ANALYSIS_97 = np.array(
 )
 """First half and middle of the low-pass analysis filter of Cohen, Daubechies and Feauveau's 9/7
 wavelet, as ISO/IEC 15444-1 normalises it: the nine taps add up to 1."""
+
+
+_ROWS_AT_ONCE = 16
 
 
 class Kernel(NamedTuple):
@@ -118,28 +121,38 @@ def _autocovariance(count: int) -> NDArray[np.float64]:
     return alike
 
 
-def low_pass(values: NDArray[np.generic], valid: NDArray[np.bool_] | None, made: Kernel) -> Band:
+def low_pass(
+    values: NDArray[np.generic],
+    valid: NDArray[np.bool_] | None,
+    made: Kernel,
+    *,
+    beyond: tuple[int, int] = (0, 0),
+) -> Band:
     """The samples whose pixels `values` hold, the first one at pixel `made.before`.
 
     Args:
         values: [bands, height, width].
         valid: bool [height, width], false where there is no image; None: all of it is.
         made: How samples are made.
+        beyond: Columns that are missing on the left and on the right, as the picture ends there.
 
     Returns:
         The band. Samples near pixels without image are plain averages of the image that the
         square of `made.step` pixels around them holds: the filter's negative taps need neighbours.
     """
     if valid is None or valid.all():
-        return Band(_rounded(_separably(values, made.taps, step=made.step), values.dtype), None)
+        return Band(_separably(values, made, beyond=beyond, dtype=values.dtype), None)
     seen = np.where(valid, values, 0)
     share = valid[None].astype(np.float32)
-    smooth = _separably(seen, made.taps, step=made.step)
-    whole = _separably(np.ascontiguousarray(share), np.abs(made.taps), step=made.step)[0]
-    square = _square_taps(made)
-    sums, shares = (_separably(part, square, step=made.step) for part in (seen, share))
+    size = made._replace(taps=np.abs(made.taps))
+    square = made._replace(taps=_square_taps(made))
+    single = np.dtype(np.float32)
+    smooth = _separably(seen, made, beyond=beyond, dtype=single)
+    whole = _separably(share, size, beyond=beyond, dtype=single)[0]
+    sums = _separably(seen, square, beyond=beyond, dtype=single)
+    shares = _separably(share, square, beyond=beyond, dtype=single)
     averages = np.divide(sums, shares, out=np.zeros_like(sums), where=shares > 0)
-    undisturbed = whole >= np.abs(made.taps).sum() ** 2 * (1 - 1e-5)
+    undisturbed = whole >= size.taps.sum() ** 2 * (1 - 1e-5)
     return Band(_rounded(np.where(undisturbed, smooth, averages), values.dtype), shares[0])
 
 
@@ -154,35 +167,58 @@ def _square_taps(made: Kernel) -> NDArray[np.float32]:
 
 
 def _separably(
-    values: NDArray[np.generic], taps: NDArray[np.float32], *, step: int
+    values: NDArray[Any], made: Kernel, *, beyond: tuple[int, int], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """The convolution along both axes, a few rows of samples at a time: they stay in the cache."""
+    length = len(made.taps)
+    height = (values.shape[1] - length) // made.step + 1
+    width = (values.shape[2] + sum(beyond) - length) // made.step + 1
+    result = np.empty((len(values), height, width), dtype)
+    values = np.ascontiguousarray(values)
+    for first in range(0, height, _ROWS_AT_ONCE):
+        count = min(_ROWS_AT_ONCE, height - first)
+        rows = _along_rows(values, made.taps, made.step, first, count)
+        turned = _turned(rows, made, beyond)
+        both = _along_rows(turned, made.taps, made.step, 0, width).transpose(0, 2, 1)
+        result[:, first : first + count] = _rounded(both, dtype)
+    return result
+
+
+def _turned(
+    rows: NDArray[np.float32], made: Kernel, beyond: tuple[int, int]
 ) -> NDArray[np.float32]:
-    rows = _along_rows(values, taps, step)
-    turned = np.ascontiguousarray(rows.transpose(0, 2, 1))
-    both: NDArray[np.float32] = _along_rows(turned, taps, step).transpose(0, 2, 1)
-    return both
+    """Rows as columns, with what lies beyond the picture's edges mirrored in."""
+    left, right = beyond
+    bands, count, width = rows.shape
+    turned = np.empty((bands, left + width + right, count), np.float32)
+    turned[:, left : left + width] = rows.transpose(0, 2, 1)
+    own = 1 if made.mirror == "reflect" else 0  # whether the edge itself is not repeated
+    turned[:, :left] = turned[:, left + own : 2 * left + own][:, ::-1]
+    end = left + width
+    turned[:, end:] = turned[:, end - own - right : end - own][:, ::-1]
+    return turned
 
 
-def _rounded(values: NDArray[np.float32], dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+def _rounded(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
     if dtype.kind not in "ui":
         return values.astype(dtype)
-    limits = np.iinfo(dtype)  # type: ignore[type-var]
+    limits = np.iinfo(dtype)
     nearest = np.floor(values + np.float32(0.5))
     rounded: NDArray[np.generic] = np.clip(nearest, limits.min, limits.max).astype(dtype)
     return rounded
 
 
 @numba.njit(nogil=True, cache=True)
-def _along_rows(values, taps, step):  # type: ignore[no-untyped-def]
-    """Every `step`-th row of the convolution with `taps`, where they lie inside, as float32."""
-    bands, height, width = values.shape
-    count = (height - len(taps)) // step + 1
+def _along_rows(values, taps, step, first, count):  # type: ignore[no-untyped-def]
+    """Rows `first`, `first` + 1... of the convolution with `taps`, one every `step`, as float32."""
+    bands, _, width = values.shape
     result = np.zeros((bands, count, width), np.float32)
     for band in range(bands):
         for row in range(count):
             out = result[band, row]
             for tap in range(len(taps)):
                 weight = taps[tap]
-                source = values[band, row * step + tap]
+                source = values[band, (first + row) * step + tap]
                 for col in range(width):
                     out[col] += weight * np.float32(source[col])
     return result

@@ -53,6 +53,12 @@ def serve(answer: Answer) -> Iterator[Loopback]:
     class Handler(BaseHTTPRequestHandler):
         timeout = 10
 
+        def do_HEAD(self) -> None:
+            reply = answer(self.path)
+            self.send_response(reply.status)
+            self.send_header("Content-Length", str(len(reply.body)))
+            self.end_headers()
+
         def do_GET(self) -> None:
             asked.append(self.path)
             reply = answer(self.path)

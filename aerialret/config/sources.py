@@ -92,6 +92,7 @@ class ServicesConfig:
     timeout_s: float = setting(60.0, "Longest wait for an answer, in seconds.")
     retries: int = setting(5, "How often a request that failed is made again.")
     max_requests: int = setting(0, "Most requests in one run; 0: no limit.")
+    max_bytes: float = setting(0.0, "Most bytes of whole files, as of a STAC, to fetch; 0: any.")
 
     def __post_init__(self) -> None:
         check_range("services.requests_per_s", self.requests_per_s, low=1e-3)
@@ -99,3 +100,4 @@ class ServicesConfig:
         check_range("services.timeout_s", self.timeout_s, low=1e-3)
         check_range("services.retries", self.retries, low=0)
         check_range("services.max_requests", self.max_requests, low=0)
+        check_range("services.max_bytes", self.max_bytes, low=0)

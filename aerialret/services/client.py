@@ -151,6 +151,21 @@ class ServiceClient:
                 for future in ahead:
                     future.cancel()
 
+    def size_of(self, url: str) -> int:
+        """How many bytes the file at `url` has (HEAD); 0 where its host does not say."""
+        host = Request(url=url).host
+        if self._health_of(host).given_up:
+            return 0
+        with self._gate(host):
+            self._bucket(host).take()
+            self._count()
+            try:
+                told = self._http.head(url)
+            except (httpx.HTTPError, httpx.InvalidURL):
+                return 0
+        length = told.headers.get("content-length", "")
+        return int(length) if told.status_code == 200 and length.isdigit() else 0
+
     def forget(self, request: Request) -> None:
         """Drops the answer to `request` from the cache: what was made of it is kept instead."""
         self._cache.drop(request)

@@ -17,7 +17,13 @@ from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
 from aerialret.services.fetched import FetchedFiles
 from aerialret.services.projections import moved, named_crs
-from aerialret.services.stac_assets import AssetLink, fetch_assets, link_to
+from aerialret.services.stac_assets import (
+    AssetLink,
+    bytes_to_fetch,
+    fetch_assets,
+    link_to,
+    size_text,
+)
 from aerialret.services.stac_items import FoundItems, find_items, is_web
 from aerialret.services.stac_select import asset_of, days_of
 from aerialret.tiles.dates import DateInterval, parse_interval
@@ -93,14 +99,27 @@ def _fetch(
 ) -> tuple[Mapping[Path, DateInterval], list[str]]:
     local = {link.path: _in_place(link, entry) for _, link in chosen if not is_web(link.href)}
     remote = [link for _, link in chosen if link.path not in local]
+    sign = entry.option("sign")
+    size_bytes = bytes_to_fetch(remote, client=client, sign=sign)
+    _check_size(size_bytes, entry, allowed=client.config.max_bytes)
+    stage = f"fetching images, {size_text(size_bytes)} in all" if size_bytes else "fetching images"
     reasons = dict(
-        zip(remote, fetch_assets(remote, client=client, sign=entry.option("sign")), strict=True)
+        zip(remote, fetch_assets(remote, client=client, sign=sign, stage=stage), strict=True)
     )
     intervals: dict[Path, DateInterval] = {}
     for item, link in chosen:
         if not reasons.get(link):
             intervals[local.get(link.path, link.path)] = days_of(item) or days
     return intervals, [reason for reason in reasons.values() if reason]
+
+
+def _check_size(size_bytes: int, entry: ServiceEntry, *, allowed: float) -> None:
+    if allowed and size_bytes > allowed:
+        raise ConfigurationError(
+            f"{entry.text}: {size_text(size_bytes)} would be fetched, but services.max_bytes "
+            f"allows {size_text(allowed)}; give a smaller --area or larger pixels (--gsd-m), or "
+            "raise the limit"
+        )
 
 
 def _in_place(link: AssetLink, entry: ServiceEntry) -> Path:

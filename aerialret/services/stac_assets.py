@@ -54,22 +54,44 @@ def link_to(item: pystac.Item, key: str, asset: pystac.Asset, *, folder: Path) -
     )
 
 
-def fetch_assets(links: Sequence[AssetLink], *, client: ServiceClient, sign: str) -> Iterator[str]:
+def bytes_to_fetch(links: Sequence[AssetLink], *, client: ServiceClient, sign: str) -> int:
+    """How many bytes those of `links` have that are not there yet, as far as anybody says."""
+    absent = [link for link in links if not _is_there(link)]
+    return sum(link.size or (0 if sign else client.size_of(link.href)) for link in absent)
+
+
+def size_text(size_bytes: float) -> str:
+    """A number of bytes for people, as 3.2 GB."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size_bytes < 1000:
+            return f"{size_bytes:.3g} {unit}"
+        size_bytes /= 1000
+    return f"{size_bytes:.3g} TB"
+
+
+def fetch_assets(
+    links: Sequence[AssetLink], *, client: ServiceClient, sign: str, stage: str
+) -> Iterator[str]:
     """Fetches each of `links` that is not there yet; yields "" or why it did not come, in order.
 
     Args:
         links: What to fetch.
         client: Asks.
         sign: The address that signs links, as that of the Planetary Computer; empty: unsigned.
+        stage: What progress calls it.
     """
     for start in range(0, len(links), _BATCH):
         batch = links[start : start + _BATCH]
         absent = [link for link in batch if not _is_there(link)]
-        reasons = dict(zip(absent, _fetch(absent, client=client, sign=sign), strict=True))
+        reasons = dict(
+            zip(absent, _fetch(absent, client=client, sign=sign, stage=stage), strict=True)
+        )
         yield from (reasons.get(link, "") for link in batch)
 
 
-def _fetch(links: Sequence[AssetLink], *, client: ServiceClient, sign: str) -> Iterator[str]:
+def _fetch(
+    links: Sequence[AssetLink], *, client: ServiceClient, sign: str, stage: str
+) -> Iterator[str]:
     signed = _signed(links, client=client, sign=sign) if sign else [link.href for link in links]
     requests = {
         link: Request(
@@ -80,7 +102,7 @@ def _fetch(links: Sequence[AssetLink], *, client: ServiceClient, sign: str) -> I
         for link, href in zip(links, signed, strict=True)
         if not isinstance(href, FailedRequest)
     }
-    answers = client.get_all(list(requests.values()), stage="fetching images")
+    answers = client.get_all(list(requests.values()), stage=stage)
     for link, href in zip(links, signed, strict=True):
         if isinstance(href, FailedRequest):
             yield f"{link.label}: its link was not signed: {href.reason}"

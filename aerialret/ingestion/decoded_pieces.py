@@ -5,6 +5,7 @@ Pieces of whole blocks are decoded once, by whichever thread needs them first. T
 as long as it allows, then in a file, and go when nobody asks for them any more.
 """
 
+import itertools
 import shutil
 import tempfile
 import threading
@@ -31,7 +32,7 @@ COMPUTED_PIECE_PX = 8192
 """The same at a level that is computed; files up to half as large again stay whole, as what lies
 along the seam between two pieces is decoded twice."""
 
-KEPT_BYTES = 128 * 2**20
+KEPT_BYTES = 80 * 2**20
 """Memory for decoded pieces; what is more goes to files."""
 
 
@@ -71,6 +72,7 @@ class DecodedPieces:
         self._uses: Counter[PieceKey] | None = None
         self._bytes = 0
         self._folder: Path | None = None
+        self._names = itertools.count()
 
     def __enter__(self) -> "DecodedPieces":
         return self
@@ -180,7 +182,7 @@ class DecodedPieces:
     def _saved(self, band: Band) -> Path:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="aerialret-"))
-        path = self._folder / f"{len(self._spilt)}_{id(band)}.npz"
+        path = self._folder / f"{next(self._names)}.npz"
         if band.valid is None:
             np.savez(path, values=band.values)
         else:

@@ -11,7 +11,7 @@ from rasterio.io import DatasetReader
 
 from aerialret.ingestion.ortho_files import OrthoFile, reading
 
-_FOR_EACH_THREAD = 24
+_FOR_EACH_THREAD = 3  # pieces are whole stretches of one file; an open one holds its last block
 
 
 class OpenFiles:

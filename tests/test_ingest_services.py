@@ -424,7 +424,7 @@ def test_a_wmts_in_another_system_lies_within_half_a_pixel(cli: Cli, tmp_path: P
     waves = [np.sin(x / 7) + np.sin(y / 11), np.sin(x / 9 + y / 31), np.cos(x / 13 - y / 5)]
     pixels = np.array([127 + 60 * wave for wave in waves]).astype(np.uint8)
     raster = write_raster(tmp_path / "waves.tif", pixels)
-    grid = [*GRID, "--tile-size-m", "48", "--tile-px", "48"]
+    grid = [*GRID, "--tile-size-m", "96", "--tile-px", "96"]
     done(cli, ["ingest", "local", "--date", "2019", *grid, "--ortho", str(raster)])
     with serve(fake_wmts(raster, zooms=range(16, 19))) as server:
         entry = f"wmts+{server.url}/wmts?layer=ortho&tilematrixset=PM&gsd=1"
@@ -433,7 +433,7 @@ def test_a_wmts_in_another_system_lies_within_half_a_pixel(cli: Cli, tmp_path: P
         done(cli, [*words, "--area", ",".join(map(str, AREA))])
     local, served = TileSet(Path("local")), TileSet(Path("served"))
     cells = sorted(set(local.tiles("2019")) & set(served.tiles("2019")))
-    assert len(cells) > 40
+    assert len(cells) >= 12
     there, here = (tileset.read("2019", cells).images.astype(float) for tileset in (local, served))
     down, across = np.gradient(there, axis=(2, 3))
     inner = np.s_[:, :, 1:-1, 1:-1]

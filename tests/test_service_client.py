@@ -1,6 +1,7 @@
 """Services are asked politely, until they answer, and never twice for what is there."""
 
 import hashlib
+import re
 import threading
 import time
 from collections import Counter
@@ -17,7 +18,9 @@ from aerialret.config.sources import ServicesConfig
 from aerialret.errors import RequestLimitError, ServiceError
 from aerialret.services.answers import CachedAnswer, FailedRequest, Request
 from aerialret.services.client import ServiceClient
+from aerialret.services.entries import parse_entry
 from aerialret.services.retrying import LONGEST_WAIT_S, asked_wait, back_off
+from aerialret.services.secrets import Credentials
 from aerialret.services.service_messages import exception_in, words_of
 from aerialret.services.token_bucket import TokenBucket
 from tests.fault_proxy import EXCEPTION, FAULTS, FastClock, Fault, FaultPlan, unreliable
@@ -167,6 +170,95 @@ def test_a_refusal_is_not_repeated_and_quotes_the_service(tmp_path: Path) -> Non
     ):
         asking.get(server.url, {"layers": "a"})
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+@pytest.mark.parametrize(
+    "code", ["LayerNotDefined", "InvalidParameterValue", "OperationNotSupported", "wms:InvalidCRS"]
+)
+def test_an_exception_that_would_come_again_is_not_asked_for_again(
+    tmp_path: Path, status: int, code: str
+) -> None:
+    body = EXCEPTION.replace(b"<ServiceException>", f'<ServiceException code="{code}">'.encode())
+    refusal = Reply(status=status, body=body, content_type="text/xml")
+    with serve(lambda _: refusal) as server, client(tmp_path) as asking:
+        (failed,) = asking.get_all([Request(url=server.url, accept=is_signed)])
+    assert isinstance(failed, FailedRequest)
+    assert failed.code == code.rpartition(":")[2]
+    assert len(server.asked) == 1
+
+
+def test_an_exception_that_may_pass_is_asked_for_again(tmp_path: Path) -> None:
+    body = EXCEPTION.replace(b"<ServiceException>", b'<ServiceException code="NoApplicableCode">')
+    replies = iter([Reply(body=body), Reply(body=EXCEPTION), signed("/a")])
+    with serve(lambda _: next(replies)) as server, client(tmp_path) as asking:
+        asking.get(server.url + "/a", accept=is_signed)
+        assert len(server.asked) == 3
+
+
+def test_a_host_that_died_is_left_alone_and_others_are_not(tmp_path: Path) -> None:
+    def dying(path: str) -> Reply:
+        return signed(path) if path < "/part-3" else Reply(body=b"half", cut_at=0)
+
+    names = [f"/part-{number:02}" for number in range(40)]
+    with serve(dying) as dead, serve(signed) as alive, client(tmp_path, retries=2) as asking:
+        answers = list(asking.get_all(requests(dead.url, ["/part-1", "/part-2"])))
+        answers += list(asking.get_all(requests(dead.url, [f"/part-{n}" for n in range(30, 70)])))
+        others = list(asking.get_all(requests(alive.url, names)))
+    failed = [answer for answer in answers if isinstance(answer, FailedRequest)]
+    assert len(failed) == 40
+    assert "not asked, as 5 requests in a row had failed" in failed[-1].reason
+    assert "gave no whole answer" in failed[-1].reason
+    assert len(dead.asked) <= 2 + 3 * (5 + 4)
+    assert len(alive.asked) == len(others) == len(names)
+
+
+def test_a_host_that_answers_now_and_then_is_asked_to_the_end(tmp_path: Path) -> None:
+    lost = tuple(f"part-{number:02}" for number in range(40) if number % 4)
+    plan = FaultPlan(share=0.0, lost=lost, faults=("cut at once",))
+    names = [f"/part-{number:02}" for number in range(40)]
+    with (
+        serve(unreliable(signed, plan)) as server,
+        client(tmp_path, retries=0, parallel=1) as asking,
+    ):
+        answers = list(asking.get_all(requests(server.url, names)))
+        assert len(server.asked) == len(names)
+    assert sum(isinstance(answer, CachedAnswer) for answer in answers) == 10
+
+
+@pytest.mark.parametrize("suffix", [".json", ".about.json", ".body", ""])
+def test_a_body_keeps_its_bytes_whatever_its_ending(tmp_path: Path, suffix: str) -> None:
+    with serve(signed) as server, client(tmp_path) as asking:
+        for _ in range(2):
+            answer = asking.get(server.url + "/a", suffix=suffix)
+            assert answer.path.read_bytes() == signed("/a").body
+        assert len(server.asked) == 1
+
+
+def test_secrets_are_sent_but_neither_kept_nor_told(tmp_path: Path) -> None:
+    entry = parse_entry("wms+http://me:pa%40ss@h/p?layers=a&Token=s3cret&sig=a%2Bb&map=x")
+    assert entry.credentials.login == ("me", "pa@ss")
+    assert entry.credentials.params == (("Token", "s3cret"), ("sig", "a+b"))
+    assert (entry.url, entry.params) == ("http://h/p", {"map": "x"})
+    assert entry.text == "wms+http://***@h/p?layers=a&Token=***&sig=***&map=x"
+    assert "s3cret" not in repr(entry)
+    with serve(lambda path: Reply(status=403, body=path.encode())) as server:
+        with client(tmp_path) as asking:
+            asking.log_in(server.url, entry.credentials)
+            with pytest.raises(ServiceError) as refused:
+                asking.get(server.url + "/a?key=k3y")
+        assert server.asked == ["/a?Token=s3cret&key=k3y&sig=a%2Bb"]
+    assert "answered 403 Forbidden: /a?Token=***&key=***&sig=***" in str(refused.value)
+    assert not {"s3cret", "k3y", "a%2Bb"} & set(re.split(r"[=&;\s]", str(refused.value)))
+
+
+def test_secrets_go_to_no_other_host(tmp_path: Path) -> None:
+    secret = Credentials(params=(("token", "t"),), login=("a", "b"))
+    with serve(signed) as own, serve(signed) as other, client(tmp_path) as asking:
+        asking.log_in(own.url, secret)
+        asking.get(own.url + "/a")
+        asking.get(other.url + "/a")
+        assert (own.asked, other.asked) == (["/a?token=t"], ["/a"])
 
 
 def test_a_host_that_is_not_there_is_named(tmp_path: Path) -> None:

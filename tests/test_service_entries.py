@@ -3,6 +3,7 @@
 import pytest
 
 from aerialret.errors import ConfigurationError
+from aerialret.ingestion.class_mapping import read_mapping
 from aerialret.services.entries import is_rectangle, is_service, parse_entry
 from aerialret.services.presets import presets
 
@@ -78,3 +79,15 @@ def test_an_area_of_numbers_is_told_from_a_file() -> None:
     assert is_rectangle("1,2.5,-3,1e6")
     assert not is_rectangle("area.gpkg")
     assert not is_rectangle("")
+
+
+def test_bdtopo_is_what_the_class_mapping_draws_and_its_coverage() -> None:
+    entry, mapping = parse_entry("ign:bdtopo"), read_mapping("bdtopo")
+    names = [name.rpartition(":")[2] for name in entry.names("typenames")]
+    rules = [mapping.rule_for(name, fields=()) for name in names]
+    assert None not in rules
+    edition = [names for names in mapping.layers if names in rules]
+    assert len(edition) == len(set(names)) == len(rules)
+    left_out = {name for rule in mapping.layers if rule not in rules for name in rule.names}
+    assert left_out == {"BATI_INDIFFERENCIE", "BATI_INDUSTRIEL", "SURFACE_EAU"}  # those of v2
+    assert mapping.is_coverage(entry.option("coverage").rpartition(":")[2])

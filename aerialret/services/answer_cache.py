@@ -1,8 +1,8 @@
 """The answers that are kept: a full URL goes in, the file with its body comes out, if it is there.
 
-CACHE/answers/3f/3fa9….tif           the body
-CACHE/answers/3f/3fa9….about.json    its size, its type and the URL without secrets, written
-                                     last: it makes it whole
+CACHE/answers/3f/3fa9….tif      the body
+CACHE/answers/3f/.3fa9….json    its size, its type and the URL without secrets, written last: it
+                                makes it whole
 """
 
 import hashlib
@@ -81,4 +81,4 @@ class AnswerCache:
     def _paths(self, request: Request) -> tuple[Path, Path]:
         key = hashlib.sha256(request.public_url.encode()).hexdigest()
         folder = self._folder / key[:2]
-        return folder / f"{key}{request.suffix or '.body'}", folder / f"{key}.about.json"
+        return folder / f"{key}{request.suffix or '.body'}", folder / f".{key}.json"

@@ -23,9 +23,8 @@ class HostHealth:
         with self._lock:
             if self._failed < MOST_IN_A_ROW:
                 return ""
-            return (
-                f"not asked, as {self._failed} requests in a row had failed; the last: {self._last}"
-            )
+            many = f"{MOST_IN_A_ROW} requests in a row had failed"
+            return f"not asked, as {many}; the last: {self._last}"
 
     def tell_attempt(self, status: int) -> None:
         """Takes in what one attempt came to: any answer of the host's own is a sign of life."""

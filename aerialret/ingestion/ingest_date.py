@@ -17,6 +17,7 @@ from aerialret.ingestion.catalogue import (
 )
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.date_report import date_report, flight_days, nothing_to_do
+from aerialret.ingestion.freed_memory import give_back_freed_memory
 from aerialret.ingestion.gathered import Gathered
 from aerialret.ingestion.ingest_blocks import (
     Block,
@@ -95,6 +96,7 @@ def build_date(job: DateJob, *, progress: Progress | None) -> IngestReport:
 
 
 def _make(job: DateJob, staged: Path, *, progress: Progress | None) -> IngestReport:
+    give_back_freed_memory()
     crs = parse_crs(job.grid.crs, option="grid.crs")
     with open_mosaic(
         job.gathered.orthos, crs=crs, source=job.gathered.source, decoders=job.workers

@@ -30,7 +30,7 @@ from aerialret.tiles.grid import Bounds
 EXTENT_MARGIN_M = 100.0
 """Features this far outside the imagery are read too: a wide line reaches in."""
 
-BATCH_SIZE = 20_000
+BATCH_SIZE = 10_000
 """Features in memory at once."""
 
 Sink: TypeAlias = Callable[[Geometries, NDArray[np.uint8]], None]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aerialret.ingestion.areas import Areas, no_areas
 from aerialret.tiles.grid import Grid, TileId
 
-KEPT_BYTES = 48 * 2**20
+KEPT_BYTES = 24 * 2**20
 """Memory for areas that wait for their block; what is more goes to files."""
 
 

@@ -34,7 +34,7 @@ __all__ = ["cli"]
 
 WIDTH, HEIGHT = 400, 300
 AREA = (LEFT, TOP - HEIGHT, LEFT + WIDTH, TOP)
-TILE = 16
+TILE = 32
 GRID = (
     "--crs", CRS, "--tile-size-m", str(TILE), "--tile-px", str(TILE), "--origin", f"{LEFT},{TOP}",
 )  # fmt: skip
@@ -173,7 +173,7 @@ def test_mapserver_gives_the_tiles_of_the_same_files(cli: Cli, territory: Territ
 def test_an_area_smaller_than_a_tile_is_covered_and_nothing_else(
     cli: Cli, territory: Territory
 ) -> None:
-    area = (LEFT + 20, TOP - 14, LEFT + 29, TOP - 3)
+    area = (LEFT + 36, TOP - 14, LEFT + 45, TOP - 3)
     done(cli, territory.command("served", area=area))
     tileset = TileSet(Path("served"))
     mask = tileset.read("2019", [TileId(1, 0)]).masks[0]
@@ -182,12 +182,11 @@ def test_an_area_smaller_than_a_tile_is_covered_and_nothing_else(
     assert ((mask != NO_COVERAGE) == inside).all()
 
 
-@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.usefixtures("fast")
-def test_faults_change_no_byte(cli: Cli, territory: Territory, seed: int) -> None:
+def test_faults_change_no_byte(cli: Cli, territory: Territory) -> None:
     done(cli, territory.command("calm"))
     calm = len(territory.asked)
-    territory.answer = unreliable(territory.answer, FaultPlan(seed=seed, share=0.5, most=2))
+    territory.answer = unreliable(territory.answer, FaultPlan(seed=1, share=0.5, most=2))
     done(cli, territory.command("stormy"))
     assert len(territory.asked) - calm > 1.3 * calm
     assert files(Path("stormy")) == files(Path("calm"))
@@ -210,7 +209,7 @@ def test_imagery_that_never_comes_is_named_and_comes_with_the_same_command(
     assert missing in told
     torn, calm = TileSet(Path("torn")), TileSet(Path("calm"))
     gone = set(calm.tiles("2019")) - set(torn.tiles("2019"))
-    assert len(gone) > 20
+    assert len(gone) >= 4
     here, there = (tileset.read("2019", torn.tiles("2019")) for tileset in (torn, calm))
     shown, original = (np.moveaxis(batch.images, 1, -1)[here.valid] for batch in (here, there))
     assert 0 < (~here.valid).sum() < here.valid.size / 4
@@ -254,7 +253,7 @@ def test_ground_whose_features_never_come_is_not_covered(cli: Cli, territory: Te
     here, there = (tileset.read("2019", cells).masks for tileset in (torn, calm))
     known = here != NO_COVERAGE
     inside = [cell.contains(shapely.box(*torn.grid.bounds(tile))) for tile in cells]
-    assert 10 < sum(inside) < len(cells)
+    assert 3 < sum(inside) < len(cells)
     assert not known[inside].any()
     assert (here == there)[known].all()
     assert (there != NO_COVERAGE)[inside].any()
@@ -356,25 +355,28 @@ def test_a_service_that_is_down_is_one_line(cli: Cli, territory: Territory) -> N
 
 @pytest.mark.usefixtures("fast")
 def test_a_host_that_dies_is_not_asked_for_all_the_rest(cli: Cli, territory: Territory) -> None:
-    done(cli, territory.imagery("calm"))
+    def words(name: str) -> list[str]:
+        return _changed(territory.imagery(name), "chunk_px=100", "chunk_px=50")
+
+    done(cli, words("calm"))
     whole, before = territory.answer, len(territory.asked)
-    served: set[str] = set()
+    lock, served = threading.Lock(), set[str]()
 
     def dying(path: str) -> Reply:
-        if path in served or len(served) < 4:
-            served.add(path)
-            return whole(path)
-        return Reply(body=b"half", cut_at=0)
+        with lock:
+            if path in served or len(served) < 4:
+                served.add(path)
+        return whole(path) if path in served else Reply(body=b"half", cut_at=0)
 
     territory.answer = dying
-    told = done(cli, territory.imagery("died"), 1)
+    told = done(cli, words("died"), 1)
     missing = report("died")["missing"]
-    assert len(missing) == 9
-    assert sum("not asked, as 5 requests in a row had failed" in line for line in missing) >= 3
-    assert "9 parts are missing" in told
-    assert len(territory.asked) - before <= 4 + 9 * 5
+    assert len(missing) == 45
+    assert sum("not asked, as 5 requests in a row had failed" in line for line in missing) >= 36
+    assert "45 parts are missing" in told
+    assert len(territory.asked) - before <= 4 + (5 + 4) * 5
     territory.answer = whole
-    done(cli, territory.imagery("died"))
+    done(cli, words("died"))
     assert files(Path("died")) == files(Path("calm"))
 
 
@@ -427,20 +429,24 @@ def test_a_wmts_in_another_system_lies_within_half_a_pixel(cli: Cli, tmp_path: P
     grid = [*GRID, "--tile-size-m", "96", "--tile-px", "96"]
     done(cli, ["ingest", "local", "--date", "2019", *grid, "--ortho", str(raster)])
     with serve(fake_wmts(raster, zooms=range(16, 19))) as server:
-        entry = f"wmts+{server.url}/wmts?layer=ortho&tilematrixset=PM&gsd=1"
+        entry = f"wmts+{server.url}/wmts?layer=ortho&tilematrixset=PM&gsd=0.5"
         options = ("--set", "services.cache=cache", "--set", "services.requests_per_s=500")
         words = ["ingest", "served", "--date", "2019", *grid, "--ortho", entry, *options]
-        done(cli, [*words, "--area", ",".join(map(str, AREA))])
+        # 8 x 8 tiles come whole, so that a small area is enough
+        done(cli, [*words, "--area", f"{LEFT + 200},{TOP - 200},{LEFT + 220},{TOP - 180}"])
     local, served = TileSet(Path("local")), TileSet(Path("served"))
     cells = sorted(set(local.tiles("2019")) & set(served.tiles("2019")))
-    assert len(cells) >= 12
-    there, here = (tileset.read("2019", cells).images.astype(float) for tileset in (local, served))
-    down, across = np.gradient(there, axis=(2, 3))
-    inner = np.s_[:, :, 1:-1, 1:-1]
-    slopes = np.stack([down[inner].ravel(), across[inner].ravel()], axis=1)
-    shift, *_ = np.linalg.lstsq(slopes, (there - here)[inner].ravel(), rcond=None)
+    assert len(cells) >= 6
+    here, there = (tileset.read("2019", cells) for tileset in (served, local))
+    both = here.valid & there.valid
+    both[:, [0, 1, -2, -1]] = both[:, :, [0, 1, -2, -1]] = False
+    original = there.images.astype(float)
+    slopes = [np.moveaxis(part, 1, -1)[both] for part in np.gradient(original, axis=(2, 3))]
+    change = np.moveaxis(original - here.images, 1, -1)[both]
+    steps = np.stack([slope.ravel() for slope in slopes], axis=1)
+    shift, *_ = np.linalg.lstsq(steps, change.ravel(), rcond=None)
     assert abs(shift).max() < 0.1
-    assert np.abs(there - here)[inner].mean() < 8
+    assert np.abs(change).mean() < 8
 
 
 def test_a_type_that_says_where_the_service_ends_cuts_the_coverage(
@@ -494,3 +500,36 @@ class FakeCommune:
         if not first:
             collection["features"] = []
         return Reply(body=json.dumps(collection).encode(), content_type="application/json")
+
+
+def test_a_check_tells_what_each_kind_of_service_offers(cli: Cli, territory: Territory) -> None:
+    static_catalogue(territory.folder / "stac")
+    whole, wmts = territory.answer, fake_wmts(territory.raster, zooms=range(16, 19))
+    catalogue = files_of(territory.folder / "stac")
+    territory.answer = lambda path: (
+        wmts(path)
+        if path.startswith("/wmts")
+        else catalogue(path)
+        if path.endswith(".json")
+        else whole(path)
+    )
+    (territory.folder / "aerialret.toml").write_text('[services]\nretries = 0\ncache = "c"\n')
+    expected = {
+        f"wmts+{territory.url}/wmts?layer=ortho&token=s3cr3t":
+            ("EPSG:3857", "PM (pixels of 0.597 to 2.39 m)", "image/png"),
+        f"wfs+{territory.url}/wfs?typenames=batiment":
+            ("BDTOPO_V3:batiment", "EPSG:4326, EPSG:2154", "application/json", "5000 features"),
+        f"stac+{territory.url}/catalog.json?collections={COLLECTION}":
+            (COLLECTION, "2000-01-01 to today"),
+        f"wms+{territory.url}/wms?layers=ortho": ("EPSG:2154", "image/png", "1.3.0"),
+    }  # fmt: skip
+    for entry, words in expected.items():
+        status, _, told = cli("check", entry)
+        assert status == 0, told
+        assert "s3cr3t" not in told
+        for word in words:
+            assert word in told
+    assert not any("GetTile" in path or "GetFeature" in path for path in territory.asked)
+    for old, new in (("ortho", "oto"), ("batiment", "route"), (COLLECTION, "none")):
+        entry = next(entry for entry in expected if f"={old}" in entry)
+        assert new in cli.refused("check", entry.replace(f"={old}", f"={new}"))

@@ -54,7 +54,7 @@ def check(
     for entry in entries:
         if is_service(entry):
             asked = check_service(entry, config=services or ServicesConfig())
-            paths.append(CheckedPath(entry=entry, service=asked))
+            paths.append(CheckedPath(entry=asked.entry, service=asked))
             continue
         paths += [
             _path(path, source=source, classes=classes, base=base, deep=deep, tell=tell)

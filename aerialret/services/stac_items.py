@@ -65,11 +65,11 @@ def find_items(
     """
     reader = ClientStacIO(client)
     try:
-        root = reader.read_json(_with_params(entry))
-        search = _search_link(root, entry.url)
+        root = reader.read_json(with_params(entry))
+        search = search_link(root, entry.url)
         if search:
             return _search(search, entry, reader=reader, area=area, days=days)
-        catalog = pystac.read_file(_with_params(entry), stac_io=reader)
+        catalog = pystac.read_file(with_params(entry), stac_io=reader)
         if not isinstance(catalog, pystac.Catalog):
             raise STACTypeError(root, pystac.Catalog)
         return _walk(catalog, entry, client=client, reader=reader, area=area, days=days)
@@ -128,7 +128,7 @@ def _walk(
             found.missing.append(f"item {href}: {text.reason}")
             continue
         item = pystac.Item.from_dict(json.loads(text), href=href, preserve_dict=False)
-        if item.collection_id is None or _is_named(item.collection_id, names):
+        if item.collection_id is None or is_named(item.collection_id, names):
             found.consider(item, area=area, days=days)
     return found
 
@@ -138,7 +138,7 @@ def _catalogs(
 ) -> Iterator[list[str]]:
     """The links to items, of each catalogue that can hold what is asked for."""
     if isinstance(catalog, pystac.Collection) and not (
-        _is_named(catalog.id, names) and _may_show(catalog, area)
+        is_named(catalog.id, names) and _may_show(catalog, area)
     ):
         return
     yield [str(link.absolute_href) for link in catalog.get_item_links()]
@@ -173,15 +173,17 @@ def _may_show(collection: pystac.Collection, area: BaseGeometry) -> bool:
     return not squares or any(square.intersects(area) for square in squares)
 
 
-def _is_named(collection: str, names: Sequence[str]) -> bool:
+def is_named(collection: str, names: Sequence[str]) -> bool:
+    """Whether a collection is one of those that are asked for, by names or patterns."""
     return any(fnmatch.fnmatchcase(collection, name) for name in names)
 
 
-def _with_params(entry: ServiceEntry) -> str:
+def with_params(entry: ServiceEntry) -> str:
+    """The address of the catalogue with the parameters that are passed on."""
     return Request(url=entry.url, params=entry.params).full_url if is_web(entry.url) else entry.url
 
 
-def _search_link(root: dict[str, object], url: str) -> str:
+def search_link(root: dict[str, object], url: str) -> str:
     """Where an API is searched; empty for a static catalogue."""
     links = root.get("links")
     for link in links if isinstance(links, list) else ():

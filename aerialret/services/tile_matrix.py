@@ -21,7 +21,7 @@ from aerialret.services.projections import (
 from aerialret.services.wms_capabilities import unknown_name
 from aerialret.services.wmts_capabilities import WmtsOffer
 
-_STANDARD_PIXEL_M = 0.28e-3
+STANDARD_PIXEL_M = 0.28e-3
 """The pixel that scale denominators refer to (OGC 07-057r7, 6.1)."""
 
 _ROUNDING = 1.01
@@ -178,7 +178,7 @@ def _matrix(level: Any, limits: Any, name: str, system: pyproj.CRS) -> TileMatri
         matrix_set=name,
         name=level.identifier,
         system=system,
-        pixel=level.scaledenominator * _STANDARD_PIXEL_M / metres_per_unit(system),
+        pixel=level.scaledenominator * STANDARD_PIXEL_M / metres_per_unit(system),
         left=left,
         top=top,
         tile_width_px=level.tilewidth,

@@ -28,6 +28,7 @@ class WmsOffer:
         max_height_px: Highest image that is given; 0: the service names no limit.
         layers: The layers, as the service writes them.
         coordinate_systems: Names of the CRSs in which all layers come.
+        dates: What the first layer says of its dates (dimension TIME).
     """
 
     version: str
@@ -36,6 +37,7 @@ class WmsOffer:
     max_height_px: int
     layers: tuple[str, ...]
     coordinate_systems: tuple[str, ...]
+    dates: tuple[str, ...] = ()
 
     def check_crs(self, crs: str, *, asked: str) -> None:
         """Checks that the layers come in `crs`.
@@ -105,6 +107,7 @@ def _offer(entry: ServiceEntry, answer: CachedAnswer) -> WmsOffer:
         max_height_px=_limit(root, "MaxHeight"),
         layers=tuple(layer.name for layer in layers),
         coordinate_systems=tuple(sorted(set.intersection(*offered))),
+        dates=tuple(text.strip() for text in layers[0].timepositions or ()),
     )
 
 

@@ -28,6 +28,7 @@ class WmtsOffer:
         matrix_sets: owslib's tile matrix sets, by name.
         template: The address of a tile, with {TileMatrix}, {TileRow} and {TileCol} in it, where
             the service takes no parameters; else "".
+        dates: What the layer says of its dates (dimension Time).
     """
 
     layer: str
@@ -36,6 +37,7 @@ class WmtsOffer:
     links: dict[str, Any]
     matrix_sets: dict[str, Any]
     template: str
+    dates: tuple[str, ...] = ()
 
     def address(self, *, matrix_set: str, matrix: str, col: int, row: int) -> str:
         """The address of one tile, for services that take no parameters."""
@@ -105,6 +107,12 @@ def _offer(entry: ServiceEntry, answer: CachedAnswer) -> WmtsOffer:
         links=dict(layer.tilematrixsetlinks),
         matrix_sets=dict(service.tilematrixsets),
         template=_template(entry, service, layer, image_format),
+        dates=tuple(
+            str(value)
+            for name, dimension in layer.dimensions.items()
+            if name.lower() == "time"
+            for value in dimension["values"]
+        ),
     )
 
 

@@ -32,7 +32,7 @@ COMPUTED_PIECE_PX = 8192
 """The same at a level that is computed; files up to half as large again stay whole, as what lies
 along the seam between two pieces is decoded twice."""
 
-KEPT_BYTES = 80 * 2**20
+KEPT_BYTES = 64 * 2**20
 """Memory for decoded pieces; what is more goes to files."""
 
 

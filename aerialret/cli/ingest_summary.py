@@ -35,8 +35,8 @@ def tell_ingest(report: "IngestReport") -> None:
         tell(f"  missing: {gap}")
     if report.missing:
         tell(
-            f"  {len(report.missing)} parts are missing, and their tiles with them; the same "
-            "command asks for them again"
+            f"  {len(report.missing)} parts are missing: that ground has no tiles, or masks of "
+            "'no coverage'; the same command asks for them again"
         )
 
 

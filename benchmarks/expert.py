@@ -16,9 +16,7 @@ from rasterio.transform import from_bounds
 from rasterio.windows import from_bounds as window_from_bounds
 
 
-def cut_tiles(
-    ortho: Path, vectors: Path, out: Path, *, tile_m: float, tile_px: int
-) -> int:
+def cut_tiles(ortho: Path, vectors: Path, out: Path, *, tile_m: float, tile_px: int) -> int:
     """Writes the tiles of a folder of orthophotos; how many there are comes back."""
     files = [rasterio.open(path) for path in sorted(ortho.iterdir())]
     lefts, tops = [file.bounds.left for file in files], [file.bounds.top for file in files]

@@ -21,7 +21,7 @@ from rasterio.transform import from_origin
 from territory import CRS, LEFT, TOP, Benchmark, _pixels
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion.orthophoto import read_area
+from aerialret.ingestion.imagery.orthophoto import read_area
 from aerialret.tiles.grid import Bounds
 
 SIDE_PX, TILE_PX = 4000, 512

@@ -23,12 +23,12 @@ from rasterio.windows import Window
 from territory import Benchmark, orthophotos, vectors
 
 from aerialret.config import GridConfig, SourceConfig
-from aerialret.ingestion.decoding import finest_needed
+from aerialret.ingestion.imagery.decoding import finest_needed
+from aerialret.ingestion.imagery.open_files import OpenFiles
+from aerialret.ingestion.imagery.ortho_files import inspect_ortho
+from aerialret.ingestion.imagery.reduced_file import reduced
+from aerialret.ingestion.imagery.sampling import env
 from aerialret.ingestion.ingest import ingest
-from aerialret.ingestion.open_files import OpenFiles
-from aerialret.ingestion.ortho_files import inspect_ortho
-from aerialret.ingestion.reduced_file import reduced
-from aerialret.ingestion.sampling import env
 
 TILE_M, TILE_PX = 1000.0, 256
 DECODED_ROWS = 512

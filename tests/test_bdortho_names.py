@@ -1,6 +1,6 @@
 import pytest
 
-from aerialret.ingestion.bdortho_names import parse_name
+from aerialret.ingestion.imagery.bdortho_names import parse_name
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ from rasterio.transform import from_origin
 
 from aerialret.config import GridConfig, SourceConfig
 from aerialret.errors import ConfigurationError, MissingCrsError
-from aerialret.ingestion import class_mapping, classify, folding, vector_layers
 from aerialret.ingestion.ingest import IngestReport, ingest
-from aerialret.ingestion.vector_encoding import TextEncoding
+from aerialret.ingestion.vectors import class_mapping, classify, folding, vector_layers
+from aerialret.ingestion.vectors.vector_encoding import TextEncoding
 from aerialret.tiles.palette import CODES, NO_COVERAGE
 from aerialret.tiles.tileset import TileSet
 from tests.bdtopo_delivery import V2_TREE, write_v2, write_v3, write_v3_gpkg
@@ -43,7 +43,9 @@ from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 
 SIDE_PX = 500
 PIXEL_M = SIDE_M / SIDE_PX
-MAPPING = (resources.files("aerialret.ingestion") / "mappings" / "bdtopo.toml").read_text("utf-8")
+MAPPING = (resources.files("aerialret.ingestion.vectors") / "mappings" / "bdtopo.toml").read_text(
+    "utf-8"
+)
 
 Mask = NDArray[np.uint8]
 

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aerialret.ingestion.class_drift import (
+from aerialret.ingestion.vectors.class_drift import (
     COUNT_RATIO,
     LEAST_FEATURES,
     LEAST_SHARE,

@@ -6,10 +6,15 @@ import pytest
 from shapely import LineString, Polygon, box
 
 from aerialret.errors import ConfigurationError
-from aerialret.ingestion.class_mapping import BUILT_IN, parse_mapping, read_mapping, with_choices
-from aerialret.ingestion.class_rules import class_code
-from aerialret.ingestion.classify import NO_CLASS, classify
-from aerialret.ingestion.folding import fold, repair_encoding
+from aerialret.ingestion.vectors.class_mapping import (
+    BUILT_IN,
+    parse_mapping,
+    read_mapping,
+    with_choices,
+)
+from aerialret.ingestion.vectors.class_rules import class_code
+from aerialret.ingestion.vectors.classify import NO_CLASS, classify
+from aerialret.ingestion.vectors.folding import fold, repair_encoding
 from aerialret.tiles.palette import CLASSES, CODES
 
 BDTOPO = read_mapping("bdtopo")

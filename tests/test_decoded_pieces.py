@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion import decoded_pieces
-from aerialret.ingestion.decoded_pieces import DecodedPieces
-from aerialret.ingestion.orthophoto import inspect_orthos
-from aerialret.ingestion.reduced_file import ReducedFile
-from aerialret.ingestion.wavelet import Band
+from aerialret.ingestion.imagery import decoded_pieces
+from aerialret.ingestion.imagery.decoded_pieces import DecodedPieces
+from aerialret.ingestion.imagery.orthophoto import inspect_orthos
+from aerialret.ingestion.imagery.reduced_file import ReducedFile
+from aerialret.ingestion.imagery.wavelet import Band
 from tests.geodata import noise, write_raster
 
 WIDTH, HEIGHT = 150, 110

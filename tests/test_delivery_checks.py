@@ -7,9 +7,9 @@ from shapely.affinity import translate
 
 from aerialret.config import SourceConfig
 from aerialret.errors import ConfigurationError
-from aerialret.ingestion.class_mapping import read_mapping
-from aerialret.ingestion.layer_names import plain_name
-from aerialret.ingestion.vector_plan import VectorPlan, plan_layers, vector_entries
+from aerialret.ingestion.vectors.class_mapping import read_mapping
+from aerialret.ingestion.vectors.layer_names import plain_name
+from aerialret.ingestion.vectors.vector_plan import VectorPlan, plan_layers, vector_entries
 from tests.dbf_marks import set_marks
 from tests.geodata import CRS, LEFT, TOP, write_layer
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from aerialret.config.sources import SourceConfig
 from aerialret.ingestion.estimate import DECODING_SHARE, estimate, touched_cells
-from aerialret.ingestion.ortho_files import OrthoFile, inspect_ortho
+from aerialret.ingestion.imagery.ortho_files import OrthoFile, inspect_ortho
 from aerialret.tiles.grid import Grid
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 

@@ -5,8 +5,8 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 
-from aerialret.ingestion.fill import LOSSY_TOLERANCE, fill_pixels
-from aerialret.ingestion.sampling import Sample
+from aerialret.ingestion.imagery.fill import LOSSY_TOLERANCE, fill_pixels
+from aerialret.ingestion.imagery.sampling import Sample
 from tests.geodata import write_raster
 
 SIDE = 1024

@@ -13,15 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aerialret.errors import ConfigurationError, MissingCrsError
-from aerialret.ingestion.date_fields import found_fields
-from aerialret.ingestion.date_values import read_dates, value_interval
-from aerialret.ingestion.flight_dates import MIN_SHARE, FlightDates
-from aerialret.ingestion.flight_graph import (
+from aerialret.ingestion.flights.date_fields import found_fields
+from aerialret.ingestion.flights.date_values import read_dates, value_interval
+from aerialret.ingestion.flights.flight_dates import MIN_SHARE, FlightDates
+from aerialret.ingestion.flights.flight_graph import (
     file_flight_dates,
     intervals_in_names,
     read_flight_dates,
 )
-from aerialret.ingestion.tile_intervals import tile_intervals
+from aerialret.ingestion.flights.tile_intervals import tile_intervals
 from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.grid import Bounds, Grid, TileId
 from tests.geodata import CRS, LEFT, TOP, noise, write_layer, write_raster

@@ -23,9 +23,9 @@ from aerialret.errors import (
     UnreadableInputError,
     WouldOverwriteError,
 )
+from aerialret.ingestion.imagery.orthophoto import read_area
 from aerialret.ingestion.ingest import IngestReport, ingest
 from aerialret.ingestion.ingest_staging import Staging
-from aerialret.ingestion.orthophoto import read_area
 from aerialret.manifest import read_manifest
 from aerialret.tiles.grid import Bounds, TileId
 from aerialret.tiles.palette import CODES, NO_COVERAGE

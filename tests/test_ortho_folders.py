@@ -10,9 +10,9 @@ from rasterio.errors import NotGeoreferencedWarning
 
 from aerialret.config import SourceConfig
 from aerialret.errors import MissingInputError, UnreadableInputError
-from aerialret.ingestion.ortho_delivery import delivery_warnings, without_duplicates
-from aerialret.ingestion.ortho_files import OrthoFile, inspect_ortho
-from aerialret.ingestion.ortho_folders import find_orthos
+from aerialret.ingestion.imagery.ortho_delivery import delivery_warnings, without_duplicates
+from aerialret.ingestion.imagery.ortho_files import OrthoFile, inspect_ortho
+from aerialret.ingestion.imagery.ortho_folders import find_orthos
 from tests.geodata import noise, write_raster
 
 PIXELS = noise(bands=3, height=16, width=24)

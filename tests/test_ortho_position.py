@@ -14,8 +14,8 @@ from shapely.geometry import box
 
 from aerialret.config import SourceConfig
 from aerialret.errors import MissingCrsError, UnreadableInputError
-from aerialret.ingestion.mapinfo_tab import read_table
-from aerialret.ingestion.ortho_files import OrthoFile, inspect_ortho
+from aerialret.ingestion.imagery.mapinfo_tab import read_table
+from aerialret.ingestion.imagery.ortho_files import OrthoFile, inspect_ortho
 from tests.geodata import noise, write_raster
 
 PLAIN = SourceConfig()
@@ -320,7 +320,7 @@ def test_lossy_formats_are_known(tmp_path):
 
 
 def test_pixels_of_a_file_placed_by_its_name_come_out_where_they_belong(tmp_path):
-    from aerialret.ingestion.orthophoto import read_area
+    from aerialret.ingestion.imagery.orthophoto import read_area
     from aerialret.tiles.grid import Bounds
 
     path = _bare(tmp_path / f"{NAME}.jp2")

@@ -15,10 +15,10 @@ from aerialret.errors import (
     MissingInputError,
     UnreadableInputError,
 )
-from aerialret.ingestion import sampling, source_window
 from aerialret.ingestion.crs import parse_crs
-from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
-from aerialret.ingestion.orthophoto import inspect_orthos, open_mosaic, read_area
+from aerialret.ingestion.imagery import sampling, source_window
+from aerialret.ingestion.imagery.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.imagery.orthophoto import inspect_orthos, open_mosaic, read_area
 from aerialret.ingestion.source_files import find_files
 from aerialret.tiles.grid import Bounds
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster

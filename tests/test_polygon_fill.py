@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from rasterio.features import rasterize
 from rasterio.transform import from_bounds
 
-from aerialret.ingestion.areas import Areas, no_areas
-from aerialret.ingestion.polygon_fill import draw_areas
+from aerialret.ingestion.vectors.areas import Areas, no_areas
+from aerialret.ingestion.vectors.polygon_fill import draw_areas
 from aerialret.tiles.grid import Bounds
 
 CORNERS = st.lists(

@@ -3,7 +3,7 @@
 import pytest
 
 from aerialret.errors import ConfigurationError
-from aerialret.ingestion.class_mapping import read_mapping
+from aerialret.ingestion.vectors.class_mapping import read_mapping
 from aerialret.services.entries import is_rectangle, is_service, parse_entry
 from aerialret.services.presets import presets
 

@@ -11,7 +11,12 @@ import pytest
 import shapely
 from shapely import LineString, Polygon, box
 
-from aerialret.ingestion.vector_layers import BATCH_SIZE, layers_of, read_batches, read_features
+from aerialret.ingestion.vectors.vector_layers import (
+    BATCH_SIZE,
+    layers_of,
+    read_batches,
+    read_features,
+)
 from aerialret.tiles.grid import Bounds
 from tests.geodata import CRS, LEFT, TOP, write_layer
 

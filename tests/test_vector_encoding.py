@@ -2,9 +2,9 @@ import pytest
 from shapely import box
 
 from aerialret.errors import UnreadableInputError
-from aerialret.ingestion.dbf_table import distinct_foreign, read_header
-from aerialret.ingestion.vector_encoding import encoding_of
-from aerialret.ingestion.vector_layers import layers_of, read_features
+from aerialret.ingestion.vectors.dbf_table import distinct_foreign, read_header
+from aerialret.ingestion.vectors.vector_encoding import encoding_of
+from aerialret.ingestion.vectors.vector_layers import layers_of, read_features
 from tests.dbf_marks import delete_record, set_marks
 from tests.geodata import write_layer
 

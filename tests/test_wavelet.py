@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion import band_strips, decoded_pieces, decoding, reduced_file
-from aerialret.ingestion.open_files import OpenFiles
-from aerialret.ingestion.orthophoto import inspect_orthos, read_area
-from aerialret.ingestion.wavelet import kernel, low_pass, low_pass_taps, margin_px
+from aerialret.ingestion.imagery import band_strips, decoded_pieces, decoding, reduced_file
+from aerialret.ingestion.imagery.open_files import OpenFiles
+from aerialret.ingestion.imagery.orthophoto import inspect_orthos, read_area
+from aerialret.ingestion.imagery.wavelet import kernel, low_pass, low_pass_taps, margin_px
 from aerialret.tiles.grid import Bounds
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 

@@ -13,8 +13,8 @@ from aerialret.checking.lattice import Lattice, find_lattice, overlap_share
 from aerialret.checking.parts import Part
 from aerialret.checking.rasters import CheckedRaster, check_raster, crs_of
 from aerialret.config.sources import SourceConfig
-from aerialret.ingestion.bdortho_names import parse_name
 from aerialret.ingestion.crs import crs_name
+from aerialret.ingestion.imagery.bdortho_names import parse_name
 from aerialret.tiles.grid import Bounds
 
 _THREADS = 4

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from aerialret.checking.delivery_names import is_archive
 from aerialret.errors import AerialretError
-from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
-from aerialret.ingestion.ortho_folders import PICTURE_SUFFIXES, find_orthos
-from aerialret.ingestion.vector_layers import VECTOR_SUFFIXES
+from aerialret.ingestion.imagery.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.imagery.ortho_folders import PICTURE_SUFFIXES, find_orthos
+from aerialret.ingestion.vectors.vector_layers import VECTOR_SUFFIXES
 from aerialret.manifest import MANIFEST_NAME
 
 _NEED_ANOTHER_DRIVER = frozenset({".ecw", ".sid", ".mrsid"})

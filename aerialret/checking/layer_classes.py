@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from aerialret.ingestion.class_mapping import ClassMapping
-from aerialret.ingestion.class_rules import LayerRule, class_code
-from aerialret.ingestion.folding import fold
+from aerialret.ingestion.vectors.class_mapping import ClassMapping
+from aerialret.ingestion.vectors.class_rules import LayerRule, class_code
+from aerialret.ingestion.vectors.folding import fold
 from aerialret.tiles.palette import CLASSES
 
 _LINES = ("road", "rail")

@@ -14,10 +14,10 @@ from aerialret.checking.layer_classes import (
 )
 from aerialret.checking.parts import Part
 from aerialret.errors import AerialretError
-from aerialret.ingestion.class_mapping import BUILT_IN, ClassMapping, read_mapping
-from aerialret.ingestion.class_rules import LayerRule
 from aerialret.ingestion.crs import crs_name
-from aerialret.ingestion.vector_layers import VectorLayer, layers_of
+from aerialret.ingestion.vectors.class_mapping import BUILT_IN, ClassMapping, read_mapping
+from aerialret.ingestion.vectors.class_rules import LayerRule
+from aerialret.ingestion.vectors.vector_layers import VectorLayer, layers_of
 from aerialret.tiles.grid import Bounds
 from aerialret.tiles.palette import CLASSES
 

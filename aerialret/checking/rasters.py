@@ -14,7 +14,7 @@ from aerialret.checking.raster_integrity import damaged_window, truncation
 from aerialret.config.sources import SourceConfig
 from aerialret.errors import AerialretError, MissingCrsError
 from aerialret.ingestion.crs import crs_name
-from aerialret.ingestion.ortho_files import OrthoFile, apply, inspect_ortho
+from aerialret.ingestion.imagery.ortho_files import OrthoFile, apply, inspect_ortho
 from aerialret.tiles.grid import Bounds
 
 

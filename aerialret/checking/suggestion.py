@@ -18,9 +18,9 @@ from aerialret.checking.rasters import crs_of
 from aerialret.checking.report import Suggestion
 from aerialret.config.sources import GridConfig, SourceConfig
 from aerialret.errors import AerialretError
-from aerialret.ingestion.ortho_folders import find_orthos
+from aerialret.ingestion.imagery.ortho_folders import find_orthos
 from aerialret.ingestion.source_files import files_below
-from aerialret.ingestion.vector_layers import VECTOR_SUFFIXES
+from aerialret.ingestion.vectors.vector_layers import VECTOR_SUFFIXES
 
 UNKNOWN_DATE = "YYYY"
 """Stands for a date that no name tells."""

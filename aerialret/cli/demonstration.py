@@ -20,8 +20,8 @@ from aerialret.config import (
     read_pipeline,
 )
 from aerialret.config.explain import explained
-from aerialret.ingestion.ortho_files import ORTHO_SUFFIXES
-from aerialret.ingestion.orthophoto import read_area
+from aerialret.ingestion.imagery.ortho_files import ORTHO_SUFFIXES
+from aerialret.ingestion.imagery.orthophoto import read_area
 from aerialret.ingestion.source_files import find_files
 from aerialret.recipes import find_recipe
 from aerialret.territory import Delivery, TerritoryConfig, make_territory

@@ -9,8 +9,8 @@ from typing import Any
 
 import shapely
 
-from aerialret.ingestion.areas import Areas
-from aerialret.ingestion.orthophoto import OrthoMosaic
+from aerialret.ingestion.imagery.orthophoto import OrthoMosaic
+from aerialret.ingestion.vectors.areas import Areas
 from aerialret.manifest import hash_value
 from aerialret.tiles.grid import Grid, TileId
 

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from aerialret import atomic
-from aerialret.ingestion.tile_intervals import TileIntervals
+from aerialret.ingestion.flights.tile_intervals import TileIntervals
 from aerialret.tiles.arrays import Mask, Valid
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.palette import CLASSES, NO_COVERAGE

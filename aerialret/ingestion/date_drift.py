@@ -7,8 +7,8 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 
-from aerialret.ingestion.class_drift import ClassTotals, drift_warnings
 from aerialret.ingestion.tileset_publish import published_dates
+from aerialret.ingestion.vectors.class_drift import ClassTotals, drift_warnings
 from aerialret.tiles.palette import CLASSES
 from aerialret.tiles.tileset import CATALOGUE_NAME
 

@@ -4,15 +4,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from aerialret.ingestion.catalogue import TileCounts, class_shares
-from aerialret.ingestion.flight_dates import FlightDates, joined
-from aerialret.ingestion.flight_graph import file_flight_dates, read_flight_dates
+from aerialret.ingestion.flights.flight_dates import FlightDates, joined
+from aerialret.ingestion.flights.flight_graph import file_flight_dates, read_flight_dates
+from aerialret.ingestion.flights.tile_intervals import TileIntervals, tile_intervals
 from aerialret.ingestion.gathered import Gathered
+from aerialret.ingestion.imagery.value_range import ValueRange
 from aerialret.ingestion.ingest_report import IngestReport, class_reports
 from aerialret.ingestion.ingest_staging import BlockRecord
 from aerialret.ingestion.source_files import matches
-from aerialret.ingestion.tile_intervals import TileIntervals, tile_intervals
-from aerialret.ingestion.value_range import ValueRange
-from aerialret.ingestion.vector import VectorSummary
+from aerialret.ingestion.vectors.vector import VectorSummary
 from aerialret.tiles.grid import Grid, TileId
 
 

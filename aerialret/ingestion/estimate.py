@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 
 from aerialret.ingestion.crs import parse_crs
-from aerialret.ingestion.decoding import decode_band
-from aerialret.ingestion.open_files import OpenFiles
-from aerialret.ingestion.ortho_files import OrthoFile
-from aerialret.ingestion.orthophoto import footprint
-from aerialret.ingestion.reduced_file import ReducedFile, reduced
+from aerialret.ingestion.imagery.decoding import decode_band
+from aerialret.ingestion.imagery.open_files import OpenFiles
+from aerialret.ingestion.imagery.ortho_files import OrthoFile
+from aerialret.ingestion.imagery.orthophoto import footprint
+from aerialret.ingestion.imagery.reduced_file import ReducedFile, reduced
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import block_tiles_for
 

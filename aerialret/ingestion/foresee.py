@@ -55,6 +55,6 @@ def _require_files(orthos: Sequence[str]) -> None:
     remote = [entry for entry in orthos if is_service(entry)]
     if remote:
         raise ConfigurationError(
-            f"--dry-run decodes a sample of the imagery, but {masked(remote[0])} is a web service and "
-            "nothing of it is here yet; 'aerialret check' tells what it offers"
+            f"--dry-run decodes a sample of the imagery, but {masked(remote[0])} is a web service "
+            "and nothing of it is here yet; 'aerialret check' tells what it offers"
         )

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
 from aerialret.errors import ConfigurationError
+from aerialret.ingestion.imagery.ortho_delivery import delivery_warnings, without_duplicates
+from aerialret.ingestion.imagery.ortho_files import OrthoFile
+from aerialret.ingestion.imagery.ortho_folders import find_orthos
+from aerialret.ingestion.imagery.orthophoto import inspect_orthos
 from aerialret.ingestion.ingest_report import Progress
-from aerialret.ingestion.ortho_delivery import delivery_warnings, without_duplicates
-from aerialret.ingestion.ortho_files import OrthoFile
-from aerialret.ingestion.ortho_folders import find_orthos
-from aerialret.ingestion.orthophoto import inspect_orthos
 from aerialret.services.fetch import fetch_sources
 
 

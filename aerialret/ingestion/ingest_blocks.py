@@ -12,11 +12,11 @@ import numpy as np
 
 from aerialret.ingestion.block_inputs import BlockInputs
 from aerialret.ingestion.catalogue import TileCounts
+from aerialret.ingestion.imagery.orthophoto import OrthoMosaic
 from aerialret.ingestion.ingest_report import Progress
 from aerialret.ingestion.ingest_staging import BlockPixels, BlockRecord, PublishedBlocks, Staging
-from aerialret.ingestion.masks import MaskPainter
-from aerialret.ingestion.orthophoto import OrthoMosaic
-from aerialret.ingestion.vector_spool import VectorSpool
+from aerialret.ingestion.vectors.masks import MaskPainter
+from aerialret.ingestion.vectors.vector_spool import VectorSpool
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.palette import NO_COVERAGE
 

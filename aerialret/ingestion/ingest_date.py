@@ -7,7 +7,6 @@ from typing import Any
 
 from aerialret import atomic
 from aerialret.errors import AerialretError, NothingToDoError
-from aerialret.ingestion.areas import Areas
 from aerialret.ingestion.block_inputs import BlockInputs
 from aerialret.ingestion.catalogue import (
     TileCounts,
@@ -17,8 +16,10 @@ from aerialret.ingestion.catalogue import (
 )
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.date_report import date_report, flight_days, nothing_to_do
+from aerialret.ingestion.flights.tile_intervals import TileIntervals
 from aerialret.ingestion.freed_memory import give_back_freed_memory
 from aerialret.ingestion.gathered import Gathered
+from aerialret.ingestion.imagery.orthophoto import OrthoMosaic, open_mosaic
 from aerialret.ingestion.ingest_blocks import (
     Block,
     MadeBlocks,
@@ -39,10 +40,9 @@ from aerialret.ingestion.ingest_staging import (
     write_blocks_file,
     write_date,
 )
-from aerialret.ingestion.orthophoto import OrthoMosaic, open_mosaic
-from aerialret.ingestion.tile_intervals import TileIntervals
-from aerialret.ingestion.vector import VectorSummary, stream_vectors
-from aerialret.ingestion.vector_spool import VectorSpool
+from aerialret.ingestion.vectors.areas import Areas
+from aerialret.ingestion.vectors.vector import VectorSummary, stream_vectors
+from aerialret.ingestion.vectors.vector_spool import VectorSpool
 from aerialret.manifest import hash_file, hash_value
 from aerialret.tiles.dates import parse_interval
 from aerialret.tiles.grid import Bounds, Grid, TileId

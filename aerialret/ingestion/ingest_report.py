@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, TypeAlias
 
-from aerialret.ingestion.vector_counts import ClassCount, LayerReport
+from aerialret.ingestion.vectors.vector_counts import ClassCount, LayerReport
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called with the stage's name, what is done, and how much there is."""

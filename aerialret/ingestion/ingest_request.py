@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from aerialret.config.toml import as_plain
-from aerialret.ingestion.class_mapping import BUILT_IN, mapping_text
 from aerialret.ingestion.crs import crs_name
 from aerialret.ingestion.gathered import Gathered
-from aerialret.ingestion.ortho_files import OrthoFile
+from aerialret.ingestion.imagery.ortho_files import OrthoFile
 from aerialret.ingestion.source_files import matches
 from aerialret.ingestion.source_hashes import SourceHashes
-from aerialret.ingestion.vector_plan import vector_entries
+from aerialret.ingestion.vectors.class_mapping import BUILT_IN, mapping_text
+from aerialret.ingestion.vectors.vector_plan import vector_entries
 from aerialret.manifest import hash_value
 from aerialret.tiles.grid import Grid
 from aerialret.tiles.tileset import grid_facts

@@ -20,9 +20,9 @@ from aerialret.errors import (
     MissingInputError,
     UnreadableInputError,
 )
-from aerialret.ingestion.masks import MaskPainter
-from aerialret.ingestion.orthophoto import read_area
-from aerialret.ingestion.vector import read_vectors
+from aerialret.ingestion.imagery.orthophoto import read_area
+from aerialret.ingestion.vectors.masks import MaskPainter
+from aerialret.ingestion.vectors.vector import read_vectors
 from aerialret.querying.plain_picture import read_plain_picture
 from aerialret.tiles.arrays import Image, Mask, Valid
 from aerialret.tiles.grid import Bounds, Grid, TileId

@@ -1,0 +1,1 @@
+"""Vector layers: deliveries and class mappings go in, class masks come out."""

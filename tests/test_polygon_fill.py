@@ -89,10 +89,7 @@ def test_boxes_with_edges_on_pixel_middles_are_rasterios(
 def test_roads_and_holes_far_from_the_origin_are_rasterios(seed: int) -> None:
     rng = np.random.default_rng(seed)
     left, top = 912_345.0, 6_812_345.0
-    lines = [
-        shapely.LineString(np.cumsum(rng.normal(0, 30, (9, 2)), 0) + [left + 80, top - 60])
-        for _ in range(60)
-    ]
+    lines = [shapely.LineString(rng.normal((left + 80, top - 60), 30, (9, 2))) for _ in range(60)]
     shapes = [shapely.buffer(line, rng.uniform(0.4, 6), cap_style="flat") for line in lines]
     rings = [
         shapely.difference(line.centroid.buffer(20), line.centroid.buffer(12)) for line in lines[:9]

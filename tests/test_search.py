@@ -18,12 +18,12 @@ from aerialret.errors import (
     UnreadableInputError,
 )
 from aerialret.network.checkpoint import load_model
-from aerialret.retrieval.area import read_area
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import Index, load_index
 from aerialret.retrieval.search import Hit, search
 from aerialret.retrieval.vector_index import VectorIndex, build_vector_index, exact_neighbours
+from aerialret.tiles.area import read_area
 from aerialret.tiles.dates import DateInterval, parse_interval
 from aerialret.tiles.grid import TileId
 from tests.tiny_tileset import FIRST, tiny_grid, tiny_model, tiny_tileset

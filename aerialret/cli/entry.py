@@ -5,6 +5,7 @@ What a machine reads goes to stdout or files, what a person reads to stderr. Exi
 """
 
 import sys
+import warnings
 
 from aerialret.cli.app import app
 from aerialret.cli.path_lists import spread
@@ -13,9 +14,16 @@ from aerialret.errors import AerialretError
 UNUSABLE = 2
 INTERRUPTED = 130
 
+_EXPECTED_WARNINGS = (
+    "The dataset's nodata attribute is shadowing",  # NAIP declares nodata and alpha, and is read so
+    "Dataset has no geotransform",  # said of rasters in memory; files without position are refused
+)
+
 
 def main() -> None:
     """Runs the command line and exits."""
+    for said in _EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=said)
     try:
         app(args=spread(sys.argv[1:]), prog_name="aerialret")
     except AerialretError as error:

@@ -8,7 +8,7 @@ several threads: after 1,600 tiles a third of its memory was such leftovers.
 import ctypes
 import sys
 
-_OWN_MEMORY_FROM_BYTES = 1 << 20
+_OWN_MEMORY_FROM_BYTES = 4 << 20
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of glibc's malloc.h
 
 

@@ -169,34 +169,17 @@ def _square_taps(made: Kernel) -> NDArray[np.float32]:
 def _separably(
     values: NDArray[Any], made: Kernel, *, beyond: tuple[int, int], dtype: np.dtype[Any]
 ) -> NDArray[Any]:
-    """The convolution along both axes, a few rows of samples at a time: they stay in the cache."""
+    """The convolution along both axes."""
     length = len(made.taps)
     height = (values.shape[1] - length) // made.step + 1
     width = (values.shape[2] + sum(beyond) - length) // made.step + 1
-    result = np.empty((len(values), height, width), dtype)
-    values = np.ascontiguousarray(values)
-    for first in range(0, height, _ROWS_AT_ONCE):
-        count = min(_ROWS_AT_ONCE, height - first)
-        rows = _along_rows(values, made.taps, made.step, first, count)
-        turned = _turned(rows, made, beyond)
-        both = _along_rows(turned, made.taps, made.step, 0, width).transpose(0, 2, 1)
-        result[:, first : first + count] = _rounded(both, dtype)
-    return result
-
-
-def _turned(
-    rows: NDArray[np.float32], made: Kernel, beyond: tuple[int, int]
-) -> NDArray[np.float32]:
-    """Rows as columns, with what lies beyond the picture's edges mirrored in."""
-    left, right = beyond
-    bands, count, width = rows.shape
-    turned = np.empty((bands, left + width + right, count), np.float32)
-    turned[:, left : left + width] = rows.transpose(0, 2, 1)
     own = 1 if made.mirror == "reflect" else 0  # whether the edge itself is not repeated
-    turned[:, :left] = turned[:, left + own : 2 * left + own][:, ::-1]
-    end = left + width
-    turned[:, end:] = turned[:, end - own - right : end - own][:, ::-1]
-    return turned
+    result = np.empty((len(values), height, width), dtype)
+    samples = np.empty((height, width), np.float32)
+    for band, pixels in enumerate(values):
+        _convolve(np.ascontiguousarray(pixels), made.taps, made.step, *beyond, own, samples)
+        result[band] = _rounded(samples, dtype)
+    return result
 
 
 def _rounded(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -209,16 +192,44 @@ def _rounded(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 
 @numba.njit(nogil=True, cache=True)
-def _along_rows(values, taps, step, first, count):  # type: ignore[no-untyped-def]
-    """Rows `first`, `first` + 1... of the convolution with `taps`, one every `step`, as float32."""
-    bands, _, width = values.shape
-    result = np.zeros((bands, count, width), np.float32)
-    for band in range(bands):
+def _convolve(values, taps, step, left, right, own, result):  # type: ignore[no-untyped-def]
+    """Every `step`-th row and column of the convolution with `taps`, a few rows at a time.
+
+    Rows are summed side by side, turned, mirrored beyond the edges and summed again: both sums run
+    along what lies together in memory, and what they work on stays in the cache.
+    """
+    height, width = result.shape
+    across = values.shape[1]
+    line = np.empty(across, np.float32)
+    turned = np.empty((left + across + right, _ROWS_AT_ONCE), np.float32)
+    sums = np.empty(_ROWS_AT_ONCE, np.float32)
+    end = left + across
+    for first in range(0, height, _ROWS_AT_ONCE):
+        count = min(_ROWS_AT_ONCE, height - first)
         for row in range(count):
-            out = result[band, row]
+            _sum_rows(values, taps, (first + row) * step, line)
+            for col in range(across):
+                turned[left + col, row] = line[col]
+        for place in range(left):
+            turned[left - 1 - place] = turned[left + own + place]
+        for place in range(right):
+            turned[end + place] = turned[end - 1 - own - place]
+        for col in range(width):
+            sums[:] = 0
             for tap in range(len(taps)):
                 weight = taps[tap]
-                source = values[band, (first + row) * step + tap]
-                for col in range(width):
-                    out[col] += weight * np.float32(source[col])
-    return result
+                source = turned[col * step + tap]
+                for row in range(_ROWS_AT_ONCE):
+                    sums[row] += weight * source[row]
+            for row in range(count):
+                result[first + row, col] = sums[row]
+
+
+@numba.njit(nogil=True, cache=True)
+def _sum_rows(values, taps, first, line):  # type: ignore[no-untyped-def]
+    line[:] = 0
+    for tap in range(len(taps)):
+        weight = taps[tap]
+        source = values[first + tap]
+        for col in range(len(line)):
+            line[col] += weight * np.float32(source[col])

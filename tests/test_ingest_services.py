@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import shapely
 
-from aerialret.services import client as client_module
+from aerialret.services.http import client as client_module
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.tileset import TileSet

@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import RequestLimitError, ServiceError
-from aerialret.services.answers import CachedAnswer, FailedRequest, Request
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import parse_entry
-from aerialret.services.retrying import LONGEST_WAIT_S, asked_wait, back_off
-from aerialret.services.secrets import Credentials
-from aerialret.services.service_messages import exception_in, words_of
-from aerialret.services.token_bucket import TokenBucket
+from aerialret.services.http.answers import CachedAnswer, FailedRequest, Request
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.http.retrying import LONGEST_WAIT_S, asked_wait, back_off
+from aerialret.services.http.secrets import Credentials
+from aerialret.services.http.service_messages import exception_in, words_of
+from aerialret.services.http.token_bucket import TokenBucket
 from tests.fault_proxy import EXCEPTION, FAULTS, FastClock, Fault, FaultPlan, unreliable
 from tests.loopback import Reply, serve
 

@@ -19,13 +19,13 @@ from rasterio.warp import transform_bounds
 
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry, parse_entry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.raster_answers import raster_accepted
-from aerialret.services.stac import fetch_stac
-from aerialret.services.stac_select import asset_of, days_of
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.raster_answers import raster_accepted
+from aerialret.services.stac.stac import fetch_stac
+from aerialret.services.stac.stac_select import asset_of, days_of
 from tests.fault_proxy import FastClock, FaultPlan, unreliable
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster
 from tests.loopback import Answer, Reply, files_of, serve

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import ConfigurationError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import parse_entry
+from aerialret.services.features.wfs import fetch_wfs
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.lattice_cells import cells_around
-from aerialret.services.wfs import fetch_wfs
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.lattice_cells import cells_around
 from aerialret.tiles.grid import Bounds
 from tests.fake_wfs import FakeWfs
 from tests.fault_proxy import FastClock, FaultPlan, unreliable

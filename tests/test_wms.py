@@ -16,12 +16,12 @@ from rasterio.warp import transform as moved_points
 
 from aerialret.config.sources import ServicesConfig, SourceConfig
 from aerialret.errors import AerialretError, ConfigurationError, RequestLimitError, ServiceError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import parse_entry
 from aerialret.services.fetch import FetchedSource, fetch_sources
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.image_parts import Lattice, number_text
-from aerialret.services.wms import fetch_wms
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.image_parts import Lattice, number_text
+from aerialret.services.maps.wms import fetch_wms
 from tests.fake_maps import assert_placed, fake_wms
 from tests.fault_proxy import FAULTS, FastClock, Fault, FaultPlan, unreliable
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster

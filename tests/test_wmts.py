@@ -11,10 +11,10 @@ from rasterio.merge import merge
 
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import ConfigurationError, RequestLimitError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import parse_entry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.wmts import fetch_wmts
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.wmts import fetch_wmts
 from tests.fake_maps import assert_placed, fake_wmts
 from tests.fault_proxy import FastClock, FaultPlan, unreliable
 from tests.geodata import CRS, LEFT, TOP, noise, write_raster

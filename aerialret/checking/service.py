@@ -10,13 +10,14 @@ from aerialret.checking.report import ServiceFacts, Suggestion
 from aerialret.checking.suggestion import UNKNOWN_DATE
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import AerialretError
-from aerialret.services import wfs_capabilities, wms_capabilities, wmts_capabilities
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry, parse_entry
-from aerialret.services.projections import named_crs
-from aerialret.services.secrets import masked
-from aerialret.services.stac_collections import read_collections
-from aerialret.services.tile_matrix import STANDARD_PIXEL_M
+from aerialret.services.features import wfs_capabilities
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.http.secrets import masked
+from aerialret.services.maps import wms_capabilities, wmts_capabilities
+from aerialret.services.maps.projections import named_crs
+from aerialret.services.maps.tile_matrix import STANDARD_PIXEL_M
+from aerialret.services.stac.stac_collections import read_collections
 
 
 def check_service(entry: str, *, config: ServicesConfig) -> ServiceFacts:

@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def _fail(message: str, status: int) -> None:
-    from aerialret.services.secrets import masked
+    from aerialret.services.http.secrets import masked
 
     line = masked(" ".join(message.split()))
     print(f"aerialret: {line}", file=sys.stderr)

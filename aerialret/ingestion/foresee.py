@@ -12,7 +12,7 @@ from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_report import Progress
 from aerialret.ingestion.tileset_publish import existing_grid
 from aerialret.services.entries import is_service
-from aerialret.services.secrets import masked
+from aerialret.services.http.secrets import masked
 from aerialret.tiles.dates import parse_interval
 
 

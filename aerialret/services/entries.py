@@ -16,8 +16,8 @@ from typing import Literal, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from aerialret.errors import ConfigurationError
+from aerialret.services.http.secrets import Credentials, is_secret, login_in, masked
 from aerialret.services.presets import find_preset, preset_providers
-from aerialret.services.secrets import Credentials, is_secret, login_in, masked
 
 ServiceKind = Literal["wms", "wmts", "wfs", "stac"]
 

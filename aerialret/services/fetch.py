@@ -7,9 +7,9 @@ from pathlib import Path
 
 from aerialret.config.sources import ServicesConfig, SourceConfig
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry, is_service, parse_entry
 from aerialret.services.fetched import FetchedFiles
+from aerialret.services.http.client import ServiceClient
 from aerialret.services.service_area import ServiceArea, service_area
 from aerialret.services.service_coverage import reaching_in, write_coverage
 
@@ -114,18 +114,18 @@ def _fetch(
         client.limit(entry.url, requests_per_s=entry.requests_per_s)
     shape, crs = area.shape, area.crs
     if entry.kind == "wfs":
-        from aerialret.services.wfs import fetch_wfs
+        from aerialret.services.features.wfs import fetch_wfs
 
         return fetch_wfs(entry, client=client, area=reaching_in(area), crs=crs)
     if entry.kind == "stac":
-        from aerialret.services.stac import fetch_stac
+        from aerialret.services.stac.stac import fetch_stac
 
         return fetch_stac(entry, client=client, area=shape, crs=crs, date=date, gsd_m=gsd_m)
     if entry.kind == "wmts":
-        from aerialret.services.wmts import fetch_wmts
+        from aerialret.services.maps.wmts import fetch_wmts
 
         return fetch_wmts(entry, client=client, area=shape, crs=crs, gsd_m=gsd_m)
-    from aerialret.services.wms import fetch_wms
+    from aerialret.services.maps.wms import fetch_wms
 
     return fetch_wms(entry, client=client, area=shape, crs=crs, gsd_m=gsd_m)
 

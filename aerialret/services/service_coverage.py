@@ -8,7 +8,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.projections import metres_per_unit, named_crs
+from aerialret.services.maps.projections import metres_per_unit, named_crs
 from aerialret.services.service_area import ServiceArea
 from aerialret.tiles.area import read_area
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import httpx
 
-from aerialret.services.answer_cache import AnswerCache
-from aerialret.services.answers import CachedAnswer, Request
-from aerialret.services.retrying import asked_wait, is_worth_retrying
-from aerialret.services.secrets import Credentials
-from aerialret.services.service_messages import exception_code, is_permanent, words_of
+from aerialret.services.http.answer_cache import AnswerCache
+from aerialret.services.http.answers import CachedAnswer, Request
+from aerialret.services.http.retrying import asked_wait, is_worth_retrying
+from aerialret.services.http.secrets import Credentials
+from aerialret.services.http.service_messages import exception_code, is_permanent, words_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

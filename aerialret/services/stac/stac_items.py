@@ -13,11 +13,11 @@ from pystac_client import ItemSearch
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ServiceError
-from aerialret.services.answers import FailedRequest, Request
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.stac_io import ClientStacIO, json_refusal
-from aerialret.services.stac_select import days_of, shows
+from aerialret.services.http.answers import FailedRequest, Request
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.stac.stac_io import ClientStacIO, json_refusal
+from aerialret.services.stac.stac_select import days_of, shows
 from aerialret.tiles.dates import DateInterval
 
 PAGE = 100

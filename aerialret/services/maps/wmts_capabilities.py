@@ -7,11 +7,11 @@ from urllib.parse import quote
 from xml.etree import ElementTree
 
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.service_messages import exception_in, words_of
-from aerialret.services.wms_capabilities import unknown_name
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.http.service_messages import exception_in, words_of
+from aerialret.services.maps.wms_capabilities import unknown_name
 
 _LOSSLESS_FIRST = ("image/png", "image/webp", "image/jpeg")
 

@@ -10,16 +10,16 @@ from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ConfigurationError
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.image_parts import Lattice
-from aerialret.services.projections import (
+from aerialret.services.maps.image_parts import Lattice
+from aerialret.services.maps.projections import (
     ground_size_m,
     is_northing_first,
     metres_per_unit,
     moved,
     named_crs,
 )
-from aerialret.services.wms_capabilities import unknown_name
-from aerialret.services.wmts_capabilities import WmtsOffer
+from aerialret.services.maps.wms_capabilities import unknown_name
+from aerialret.services.maps.wmts_capabilities import WmtsOffer
 
 STANDARD_PIXEL_M = 0.28e-3
 """The pixel that scale denominators refer to (OGC 07-057r7, 6.1)."""

@@ -13,19 +13,19 @@ import pystac
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ConfigurationError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.projections import moved, named_crs
-from aerialret.services.stac_assets import (
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.projections import moved, named_crs
+from aerialret.services.stac.stac_assets import (
     AssetLink,
     bytes_to_fetch,
     fetch_assets,
     link_to,
     size_text,
 )
-from aerialret.services.stac_items import FoundItems, find_items, is_web
-from aerialret.services.stac_select import asset_of, days_of
+from aerialret.services.stac.stac_items import FoundItems, find_items, is_web
+from aerialret.services.stac.stac_select import asset_of, days_of
 from aerialret.tiles.dates import DateInterval, parse_interval
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from aerialret.atomic import write_text
 from aerialret.config.sources import ServicesConfig
-from aerialret.services.answers import CachedAnswer, Request
+from aerialret.services.http.answers import CachedAnswer, Request
 
 
 def cache_folder(config: ServicesConfig) -> Path:

@@ -8,10 +8,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.service_messages import exception_in, words_of
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.http.service_messages import exception_in, words_of
 
 _LOSSLESS_FIRST = ("image/geotiff", "image/tiff", "image/png", "image/webp", "image/jpeg")
 _ROOTS = ("WMS_Capabilities", "WMT_MS_Capabilities")

@@ -7,10 +7,10 @@ import pystac
 from pystac.errors import STACError, STACTypeError
 
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.stac_io import ClientStacIO
-from aerialret.services.stac_items import is_named, search_link, with_params
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.stac.stac_io import ClientStacIO
+from aerialret.services.stac.stac_items import is_named, search_link, with_params
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

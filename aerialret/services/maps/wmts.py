@@ -10,16 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from aerialret.services.answers import CachedAnswer, FailedRequest, Request
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.image_answers import ServedImage, image_accepted, read_image
-from aerialret.services.image_parts import Lattice, ground_text
-from aerialret.services.image_report import ImageTally
-from aerialret.services.image_store import ImageStore
-from aerialret.services.tile_matrix import ChosenMatrix, TileMatrix, choose_matrix
-from aerialret.services.wmts_capabilities import WmtsOffer, read_offer
+from aerialret.services.http.answers import CachedAnswer, FailedRequest, Request
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.image_answers import ServedImage, image_accepted, read_image
+from aerialret.services.maps.image_parts import Lattice, ground_text
+from aerialret.services.maps.image_report import ImageTally
+from aerialret.services.maps.image_store import ImageStore
+from aerialret.services.maps.tile_matrix import ChosenMatrix, TileMatrix, choose_matrix
+from aerialret.services.maps.wmts_capabilities import WmtsOffer, read_offer
 from aerialret.tiles.grid import Bounds
 
 BLOCK_TILES = 8

@@ -18,7 +18,7 @@ from rasterio.enums import ColorInterp
 from rasterio.transform import Affine, from_bounds
 
 from aerialret import atomic
-from aerialret.services.image_answers import ServedImage
+from aerialret.services.maps.image_answers import ServedImage
 from aerialret.tiles.grid import Bounds
 
 _BLOCK_PX = 256

@@ -16,13 +16,13 @@ import httpx
 from aerialret import __version__
 from aerialret.config.sources import ServicesConfig
 from aerialret.errors import RequestLimitError, ServiceError
-from aerialret.services.answer_cache import AnswerCache, cache_folder
-from aerialret.services.answers import Accept, CachedAnswer, FailedRequest, Request
-from aerialret.services.attempts import Attempt, attempt
-from aerialret.services.host_health import HostHealth
-from aerialret.services.retrying import back_off
-from aerialret.services.secrets import Credentials, masked
-from aerialret.services.token_bucket import Clock, SystemClock, TokenBucket
+from aerialret.services.http.answer_cache import AnswerCache, cache_folder
+from aerialret.services.http.answers import Accept, CachedAnswer, FailedRequest, Request
+from aerialret.services.http.attempts import Attempt, attempt
+from aerialret.services.http.host_health import HostHealth
+from aerialret.services.http.retrying import back_off
+from aerialret.services.http.secrets import Credentials, masked
+from aerialret.services.http.token_bucket import Clock, SystemClock, TokenBucket
 
 __all__ = ["CachedAnswer", "FailedRequest", "Request", "ServiceClient"]
 

@@ -12,16 +12,16 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ConfigurationError
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry, with_options
-from aerialret.services.feature_store import feature_store
+from aerialret.services.features.feature_store import feature_store
+from aerialret.services.features.wfs_area import AreaReport, fetch_area, judge, touches
+from aerialret.services.features.wfs_capabilities import VERSION, WfsOffer, read_offer
+from aerialret.services.features.wfs_query import WfsQuery
+from aerialret.services.features.wfs_schema import FeatureSchema, read_schema, schema_refusal
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.lattice_cells import cells_around
-from aerialret.services.projections import moved, named_crs
-from aerialret.services.wfs_area import AreaReport, fetch_area, judge, touches
-from aerialret.services.wfs_capabilities import VERSION, WfsOffer, read_offer
-from aerialret.services.wfs_query import WfsQuery
-from aerialret.services.wfs_schema import FeatureSchema, read_schema, schema_refusal
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.lattice_cells import cells_around
+from aerialret.services.maps.projections import moved, named_crs
 from aerialret.tiles.grid import Bounds
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from aerialret.services.answers import Accept, CachedAnswer
-from aerialret.services.service_messages import exception_in, words_of
+from aerialret.services.http.answers import Accept, CachedAnswer
+from aerialret.services.http.service_messages import exception_in, words_of
 from aerialret.tiles.grid import Bounds
 
 _DRIVERS = {

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import ConfigurationError
-from aerialret.services.answers import CachedAnswer, FailedRequest, Request
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.image_answers import image_accepted, read_image
-from aerialret.services.image_parts import Lattice, ground_text, number_text
-from aerialret.services.image_report import ImageTally
-from aerialret.services.image_store import ImageStore
-from aerialret.services.projections import is_northing_first, metres_per_unit, moved, named_crs
-from aerialret.services.wms_capabilities import WmsOffer, read_offer
+from aerialret.services.http.answers import CachedAnswer, FailedRequest, Request
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.image_answers import image_accepted, read_image
+from aerialret.services.maps.image_parts import Lattice, ground_text, number_text
+from aerialret.services.maps.image_report import ImageTally
+from aerialret.services.maps.image_store import ImageStore
+from aerialret.services.maps.projections import is_northing_first, metres_per_unit, moved, named_crs
+from aerialret.services.maps.wms_capabilities import WmsOffer, read_offer
 from aerialret.tiles.grid import Bounds
 
 CHUNK_PX = 2000

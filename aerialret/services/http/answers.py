@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from aerialret.services.secrets import masked
+from aerialret.services.http.secrets import masked
 
 Accept = Callable[["CachedAnswer"], str]
 """Says why an answer is none (truncated, an exception in XML, no image), or "" where it is one."""

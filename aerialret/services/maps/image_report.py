@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from aerialret.services.fetched import FetchedFiles
-from aerialret.services.image_parts import listed
-from aerialret.services.image_store import ImageStore
+from aerialret.services.maps.image_parts import listed
+from aerialret.services.maps.image_store import ImageStore
 
 
 class ImageTally:

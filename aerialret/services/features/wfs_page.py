@@ -13,8 +13,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from aerialret.services.service_messages import exception_in
-from aerialret.services.wfs_schema import FeatureSchema, typed
+from aerialret.services.features.wfs_schema import FeatureSchema, typed
+from aerialret.services.http.service_messages import exception_in
 
 
 class Feature(NamedTuple):

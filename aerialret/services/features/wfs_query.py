@@ -4,12 +4,12 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aerialret.services.answers import CachedAnswer, Request
-from aerialret.services.lattice_cells import Cell
-from aerialret.services.projections import is_northing_first, named_crs
-from aerialret.services.wfs_capabilities import VERSION
-from aerialret.services.wfs_page import PageError, read_head
-from aerialret.services.wfs_schema import FeatureSchema
+from aerialret.services.features.wfs_capabilities import VERSION
+from aerialret.services.features.wfs_page import PageError, read_head
+from aerialret.services.features.wfs_schema import FeatureSchema
+from aerialret.services.http.answers import CachedAnswer, Request
+from aerialret.services.maps.lattice_cells import Cell
+from aerialret.services.maps.projections import is_northing_first, named_crs
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,14 +7,14 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from aerialret.services.answers import FailedRequest
-from aerialret.services.client import ServiceClient
-from aerialret.services.feature_store import FeatureStore
-from aerialret.services.lattice_cells import Cell
-from aerialret.services.projections import moved, named_crs
-from aerialret.services.wfs_cell import CellFeatures, count_features, fetch_cell
-from aerialret.services.wfs_page import Feature
-from aerialret.services.wfs_query import WfsQuery
+from aerialret.services.features.feature_store import FeatureStore
+from aerialret.services.features.wfs_cell import CellFeatures, count_features, fetch_cell
+from aerialret.services.features.wfs_page import Feature
+from aerialret.services.features.wfs_query import WfsQuery
+from aerialret.services.http.answers import FailedRequest
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.lattice_cells import Cell
+from aerialret.services.maps.projections import moved, named_crs
 
 MOST_IN_A_CELL = 20_000
 """A cell with more features is asked about in quarters."""

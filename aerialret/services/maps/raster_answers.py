@@ -7,8 +7,8 @@ from pathlib import Path
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-from aerialret.services.answers import Accept, CachedAnswer
-from aerialret.services.service_messages import exception_in, words_of
+from aerialret.services.http.answers import Accept, CachedAnswer
+from aerialret.services.http.service_messages import exception_in, words_of
 
 _HASHES = {"1220": "sha256", "1340": "sha512", "1114": "sha1", "d50110": "md5"}
 """Multihash prefixes, as `file:checksum` has them: kind and length."""

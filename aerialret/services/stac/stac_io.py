@@ -5,8 +5,8 @@ from typing import Any
 
 from pystac_client.stac_api_io import StacApiIO
 
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.client import ServiceClient
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.client import ServiceClient
 
 
 class ClientStacIO(StacApiIO):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 from xml.etree import ElementTree
 
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.service_messages import exception_in
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.service_messages import exception_in
 
 Kind = Literal["integer", "number", "boolean", "text"]
 

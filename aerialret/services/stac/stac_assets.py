@@ -9,11 +9,11 @@ from pathlib import Path
 import pystac
 
 from aerialret.atomic import write_text
-from aerialret.services.answers import CachedAnswer, FailedRequest, Request
-from aerialret.services.client import ServiceClient
-from aerialret.services.raster_answers import raster_accepted
-from aerialret.services.stac_io import json_refusal
-from aerialret.services.stac_select import file_name
+from aerialret.services.http.answers import CachedAnswer, FailedRequest, Request
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.raster_answers import raster_accepted
+from aerialret.services.stac.stac_io import json_refusal
+from aerialret.services.stac.stac_select import file_name
 
 _BATCH = 16
 """Signed links live for minutes: no more are asked for at a time than are soon fetched."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from aerialret.services.answers import CachedAnswer, FailedRequest
-from aerialret.services.client import ServiceClient
-from aerialret.services.lattice_cells import Cell
-from aerialret.services.wfs_page import Feature, Page, PageError, read_head, read_page
-from aerialret.services.wfs_query import WfsQuery, starts
+from aerialret.services.features.wfs_page import Feature, Page, PageError, read_head, read_page
+from aerialret.services.features.wfs_query import WfsQuery, starts
+from aerialret.services.http.answers import CachedAnswer, FailedRequest
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.maps.lattice_cells import Cell
 
 
 @dataclass(slots=True, kw_only=True)

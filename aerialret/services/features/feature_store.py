@@ -17,7 +17,7 @@ import pyproj
 import shapely
 
 from aerialret.atomic import atomic_file
-from aerialret.services.wfs_page import Feature
+from aerialret.services.features.wfs_page import Feature
 
 BATCH = 20_000
 """How many features are in memory at a time, and in a row group of the file."""

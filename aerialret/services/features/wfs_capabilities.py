@@ -7,10 +7,10 @@ from typing import Any
 from xml.etree import ElementTree
 
 from aerialret.errors import ConfigurationError, ServiceError
-from aerialret.services.answers import CachedAnswer
-from aerialret.services.client import ServiceClient
 from aerialret.services.entries import ServiceEntry
-from aerialret.services.service_messages import exception_in
+from aerialret.services.http.answers import CachedAnswer
+from aerialret.services.http.client import ServiceClient
+from aerialret.services.http.service_messages import exception_in
 
 VERSION = "2.0.0"
 

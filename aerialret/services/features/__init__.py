@@ -1,0 +1,1 @@
+"""WFS: type names and an area go in, GeoParquet with every feature once comes out."""

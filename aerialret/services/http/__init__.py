@@ -1,0 +1,1 @@
+"""Asking politely: requests go in, checked answers that are kept on disk come out."""

@@ -1,0 +1,1 @@
+"""WMS and WMTS: a layer and an area go in, GeoTIFFs come out."""

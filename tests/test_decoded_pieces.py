@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rasterio.windows import Window
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion.imagery import decoded_pieces
+from aerialret.ingestion.imagery import piece_lattice
 from aerialret.ingestion.imagery.decoded_pieces import DecodedPieces
 from aerialret.ingestion.imagery.orthophoto import inspect_orthos
 from aerialret.ingestion.imagery.reduced_file import ReducedFile
@@ -58,7 +58,7 @@ def test_any_window_is_that_of_a_plain_read(picture: ReducedFile, data: st.DataO
     kept = data.draw(st.sampled_from([0, 10_000, 10**8]))
     decoder = Decoder(masked=data.draw(st.booleans()))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(decoded_pieces, "PIECE_PX", 40)
+        patch.setattr(piece_lattice, "PIECE_PX", 40)
         with DecodedPieces(decoder, kept_bytes=kept) as pieces:
             values, valid = pieces.read(picture, window)
     expected, share = Decoder(masked=decoder.masked)(picture, window)
@@ -73,7 +73,7 @@ def test_any_window_is_that_of_a_plain_read(picture: ReducedFile, data: st.DataO
 def test_each_piece_is_decoded_once_however_little_memory_there_is(
     picture: ReducedFile, monkeypatch: pytest.MonkeyPatch, kept_bytes: int, threads: int
 ) -> None:
-    monkeypatch.setattr(decoded_pieces, "PIECE_PX", 32)
+    monkeypatch.setattr(piece_lattice, "PIECE_PX", 32)
     decoder = Decoder()
     windows = [
         Window(col, row, 30, 20) for row in range(0, HEIGHT - 20, 10) for col in range(0, 120, 15)
@@ -98,7 +98,7 @@ def test_each_piece_is_decoded_once_however_little_memory_there_is(
 def test_memory_stays_within_its_limit_and_files_go(
     picture: ReducedFile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(decoded_pieces, "PIECE_PX", 32)
+    monkeypatch.setattr(piece_lattice, "PIECE_PX", 32)
     windows = [Window(0, row, WIDTH, 16) for row in range(0, HEIGHT - 16, 8)]
     with DecodedPieces(Decoder(), kept_bytes=20_000) as pieces:
         pieces.expect([(picture, window) for window in windows * 2])

@@ -11,8 +11,9 @@ from shapely import LineString, Polygon, box
 
 from aerialret.config import SourceConfig
 from aerialret.ingestion.vectors.masks import MaskPainter
-from aerialret.ingestion.vectors.vector import VectorFeatures, read_vectors
+from aerialret.ingestion.vectors.vector import read_vectors
 from aerialret.ingestion.vectors.vector_coverage import Coverage
+from aerialret.ingestion.vectors.vector_summary import VectorFeatures
 from aerialret.tiles.grid import Bounds, Grid, TileId
 from aerialret.tiles.palette import CODES, NO_COVERAGE, PAINT_ORDER
 from tests.geodata import CRS, LEFT, SHARED, TOP, write_layer

@@ -16,7 +16,8 @@ from aerialret.errors import (
     UnmappedLayerError,
     UnreadableInputError,
 )
-from aerialret.ingestion.vectors.vector import VectorFeatures, read_vectors
+from aerialret.ingestion.vectors.vector import read_vectors
+from aerialret.ingestion.vectors.vector_summary import VectorFeatures
 from aerialret.tiles.grid import Bounds
 from aerialret.tiles.palette import CODES
 from tests.geodata import CRS, LEFT, TOP, write_layer

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from aerialret.config import SourceConfig
-from aerialret.ingestion.imagery import band_strips, decoded_pieces, decoding, reduced_file
+from aerialret.ingestion.imagery import band_strips, decoding, piece_lattice, reduced_file
 from aerialret.ingestion.imagery.open_files import OpenFiles
 from aerialret.ingestion.imagery.orthophoto import inspect_orthos, read_area
 from aerialret.ingestion.imagery.wavelet import kernel, low_pass, low_pass_taps, margin_px
@@ -150,7 +150,7 @@ def test_pieces_and_strips_leave_no_seam(
 ) -> None:
     whole = tile(formats["tif"])
     monkeypatch.setattr(band_strips, "STRIP_BYTES", strip_bytes)
-    monkeypatch.setattr(decoded_pieces, "COMPUTED_PIECE_PX", piece_px)
+    monkeypatch.setattr(piece_lattice, "COMPUTED_PIECE_PX", piece_px)
     np.testing.assert_array_equal(tile(formats["tif"]), whole)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from aerialret.ingestion.block_records import BlockRecord
 from aerialret.ingestion.catalogue import TileCounts, class_shares
 from aerialret.ingestion.flights.flight_dates import FlightDates, joined
 from aerialret.ingestion.flights.flight_graph import file_flight_dates, read_flight_dates
@@ -10,9 +11,8 @@ from aerialret.ingestion.flights.tile_intervals import TileIntervals, tile_inter
 from aerialret.ingestion.gathered import Gathered
 from aerialret.ingestion.imagery.value_range import ValueRange
 from aerialret.ingestion.ingest_report import IngestReport, class_reports
-from aerialret.ingestion.ingest_staging import BlockRecord
 from aerialret.ingestion.source_files import matches
-from aerialret.ingestion.vectors.vector import VectorSummary
+from aerialret.ingestion.vectors.vector_summary import VectorSummary
 from aerialret.tiles.grid import Grid, TileId
 
 

@@ -16,9 +16,9 @@ from rasterio.windows import Window
 
 from aerialret.ingestion.crs import parse_crs
 from aerialret.ingestion.imagery.decoding import decode_band
+from aerialret.ingestion.imagery.footprints import footprint
 from aerialret.ingestion.imagery.open_files import OpenFiles
 from aerialret.ingestion.imagery.ortho_files import OrthoFile
-from aerialret.ingestion.imagery.orthophoto import footprint
 from aerialret.ingestion.imagery.reduced_file import ReducedFile, reduced
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import block_tiles_for

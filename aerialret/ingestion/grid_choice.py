@@ -6,8 +6,8 @@ from dataclasses import fields
 from aerialret.config.sources import GridConfig
 from aerialret.errors import ConfigurationError
 from aerialret.ingestion.crs import crs_name, parse_crs, require_metres, same_crs
+from aerialret.ingestion.imagery.footprints import footprint
 from aerialret.ingestion.imagery.ortho_files import OrthoFile
-from aerialret.ingestion.imagery.orthophoto import footprint
 from aerialret.tiles.grid import Grid
 
 AUTO = "auto"

@@ -1,9 +1,8 @@
 """The tiles of one date: a mosaic and areas go in, finished blocks come out, several at a time."""
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -11,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from aerialret.ingestion.block_inputs import BlockInputs
+from aerialret.ingestion.block_records import BlockPixels, BlockRecord
 from aerialret.ingestion.catalogue import TileCounts
 from aerialret.ingestion.imagery.orthophoto import OrthoMosaic
 from aerialret.ingestion.ingest_report import Progress
-from aerialret.ingestion.ingest_staging import BlockPixels, BlockRecord, PublishedBlocks, Staging
+from aerialret.ingestion.ingest_staging import PublishedBlocks, Staging
+from aerialret.ingestion.reading_ahead import reading_ahead
 from aerialret.ingestion.vectors.masks import MaskPainter
 from aerialret.ingestion.vectors.vector_spool import VectorSpool
 from aerialret.tiles.grid import Grid, TileId
@@ -191,51 +192,6 @@ def _all_done(work: Any, blocks: Sequence[Block], *, workers: int) -> list[Block
         except BaseException:
             pool.shutdown(wait=True, cancel_futures=True)
             raise
-
-
-@contextmanager
-def reading_ahead(
-    mosaic: OrthoMosaic, cells: Sequence[TileId], *, grid: Grid, workers: int
-) -> Iterator[None]:
-    """Decodes pieces in the order of their first use, as far ahead as memory allows.
-
-    Two blocks that need the same piece would else wait for each other with idle cores.
-
-    Args:
-        mosaic: The orthophotos.
-        cells: The cells that will be read and released, in their order.
-        grid: The grid.
-        workers: Pieces decoded at a time.
-    """
-    bounds = [grid.bounds(cell) for cell in cells]
-    ahead = iter(mosaic.expect(bounds, shape=(grid.tile_px, grid.tile_px)))
-    lock, stop = threading.Lock(), threading.Event()
-    pieces = mosaic.pieces
-
-    def decode() -> None:
-        while not stop.is_set():
-            if not pieces.has_room():
-                stop.wait(0.02)
-                continue
-            with lock:
-                key, picture = next(ahead, (None, None))
-            if key is None or picture is None:
-                return
-            if not pieces.is_known(key):
-                try:
-                    pieces.prefetch(key, picture)
-                except Exception:  # who needs the piece will meet the same failure and tell it
-                    return
-
-    threads = [threading.Thread(target=decode, name="decode") for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join()
 
 
 class _Teller:

@@ -25,7 +25,6 @@ from aerialret.ingestion.ingest_blocks import (
     MadeBlocks,
     TileMaker,
     blocks_of,
-    reading_ahead,
     write_blocks,
 )
 from aerialret.ingestion.ingest_report import IngestReport, Progress
@@ -40,9 +39,11 @@ from aerialret.ingestion.ingest_staging import (
     write_blocks_file,
     write_date,
 )
+from aerialret.ingestion.reading_ahead import reading_ahead
 from aerialret.ingestion.vectors.areas import Areas
-from aerialret.ingestion.vectors.vector import VectorSummary, stream_vectors
+from aerialret.ingestion.vectors.vector import stream_vectors
 from aerialret.ingestion.vectors.vector_spool import VectorSpool
+from aerialret.ingestion.vectors.vector_summary import VectorSummary
 from aerialret.manifest import hash_file, hash_value
 from aerialret.tiles.dates import parse_interval
 from aerialret.tiles.grid import Bounds, Grid, TileId

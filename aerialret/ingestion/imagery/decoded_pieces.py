@@ -10,39 +10,25 @@ import shutil
 import tempfile
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from aerialret.ingestion.imagery.piece_lattice import (
+    PieceKey,
+    overlap,
+    pieces_touching,
+    place_of,
+)
 from aerialret.ingestion.imagery.reduced_file import ReducedFile
 from aerialret.ingestion.imagery.wavelet import Band
 
-PIECE_PX = 1024
-"""Least side of a piece at full detail, in pixels; sides are multiples of the file's blocks."""
-
-CODEC_PIECE_PX = 2048
-"""The same at a wavelet level that the file itself can be decoded at."""
-
-COMPUTED_PIECE_PX = 8192
-"""The same at a level that is computed; files up to half as large again stay whole, as what lies
-along the seam between two pieces is decoded twice."""
-
 KEPT_BYTES = 64 * 2**20
 """Memory for decoded pieces; what is more goes to files."""
-
-
-class PieceKey(NamedTuple):
-    """One piece of one file at a level."""
-
-    path: Path
-    level: int
-    col: int
-    row: int
 
 
 class DecodedPieces:
@@ -91,7 +77,7 @@ class DecodedPieces:
         """
         uses: Counter[PieceKey] = Counter()
         for picture, window in windows:
-            uses.update(key for key, _ in _pieces_touching(picture, window))
+            uses.update(key for key, _ in pieces_touching(picture, window))
         with self._lock:
             self._uses = uses
         return list(uses)
@@ -106,11 +92,11 @@ class DecodedPieces:
         """
         parts = [
             (place, self._piece(key, picture, place))
-            for key, place in _pieces_touching(picture, window)
+            for key, place in pieces_touching(picture, window)
         ]
         if len(parts) == 1:
             place, piece = parts[0]
-            inside = _overlap(place, window)
+            inside = overlap(place, window)
             valid = None if piece.valid is None else piece.valid[inside]
             return piece.values[:, inside[0], inside[1]], valid
         return _joined(parts, window)
@@ -121,7 +107,7 @@ class DecodedPieces:
         Raises:
             UnreadableInputError: The pixels cannot be decoded.
         """
-        self._piece(key, picture, _place(key, picture))
+        self._piece(key, picture, place_of(key, picture))
 
     def is_known(self, key: PieceKey) -> bool:
         """Whether a piece is decoded, is being decoded, or is needed no more."""
@@ -136,7 +122,7 @@ class DecodedPieces:
 
     def release(self, picture: ReducedFile, window: Window) -> None:
         """Says that an announced window has been read."""
-        for key, _ in _pieces_touching(picture, window):
+        for key, _ in pieces_touching(picture, window):
             with self._lock:
                 if self._uses is None:
                     continue
@@ -216,53 +202,8 @@ def _joined(
     whole = all(piece.valid is None for _, piece in parts)
     valid = None if whole else np.ones((window.height, window.width), np.float32)
     for place, piece in parts:
-        there, here = _overlap(place, window), _overlap(window, place)
+        there, here = overlap(place, window), overlap(window, place)
         values[:, here[0], here[1]] = piece.values[:, there[0], there[1]]
         if valid is not None and piece.valid is not None:
             valid[here] = piece.valid[there]
     return values, valid
-
-
-def _pieces_touching(picture: ReducedFile, window: Window) -> Iterator[tuple[PieceKey, Window]]:
-    """The pieces that share samples with `window`, and their windows."""
-    height, width = _piece_shape(picture)
-    for row in range(window.row_off // height, -(-(window.row_off + window.height) // height)):
-        for col in range(window.col_off // width, -(-(window.col_off + window.width) // width)):
-            key = PieceKey(picture.file.path, picture.level, col, row)
-            yield key, _place(key, picture)
-
-
-def _place(key: PieceKey, picture: ReducedFile) -> Window:
-    height, width = _piece_shape(picture)
-    left, top = key.col * width, key.row * height
-    return Window(left, top, min(width, picture.width - left), min(height, picture.height - top))
-
-
-def _piece_shape(picture: ReducedFile) -> tuple[int, int]:
-    """Rows and columns of samples of a piece."""
-    file = picture.file
-    return (
-        _side(picture, file.height, file.block_shape[0]),
-        _side(picture, file.width, file.block_shape[1]),
-    )
-
-
-def _side(picture: ReducedFile, length_px: int, block_px: int) -> int:
-    """Samples along a piece of a file that is `length_px` long."""
-    level = picture.level
-    if level > picture.file.codec_levels:
-        if length_px * 2 <= COMPUTED_PIECE_PX * 3:
-            return -(-length_px >> level)
-        least = COMPUTED_PIECE_PX
-    else:
-        least = CODEC_PIECE_PX if level else PIECE_PX
-    return -(-(-(-least // block_px) * block_px) >> level)
-
-
-def _overlap(frame: Window, other: Window) -> tuple[slice, slice]:
-    """Rows and columns of `frame` that `other` shares with it."""
-    top = max(frame.row_off, other.row_off) - frame.row_off
-    left = max(frame.col_off, other.col_off) - frame.col_off
-    end_row = min(frame.row_off + frame.height, other.row_off + other.height) - frame.row_off
-    end_col = min(frame.col_off + frame.width, other.col_off + other.width) - frame.col_off
-    return slice(top, end_row), slice(left, end_col)

@@ -7,32 +7,24 @@ from typing import NamedTuple
 import numpy as np
 import pyproj
 import shapely
-from numpy.typing import NDArray
-from rasterio.errors import RasterioError
-from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 
 from aerialret.config.sources import SourceConfig
-from aerialret.errors import UnreadableInputError
-from aerialret.ingestion.crs import crs_name, parse_crs, same_crs
-from aerialret.ingestion.imagery.decoded_pieces import DecodedPieces, PieceKey
+from aerialret.ingestion.crs import parse_crs
+from aerialret.ingestion.imagery.decoded_pieces import DecodedPieces
 from aerialret.ingestion.imagery.decoding import decode_band
-from aerialret.ingestion.imagery.fill import LEAST_SHARE, LOSSY_TOLERANCE, fill_pixels
+from aerialret.ingestion.imagery.footprints import footprint
+from aerialret.ingestion.imagery.layering import FULL, Part, as_image, lay_under, without_fill
 from aerialret.ingestion.imagery.open_files import OpenFiles
-from aerialret.ingestion.imagery.ortho_files import OrthoFile, apply, inspect_ortho
+from aerialret.ingestion.imagery.ortho_files import OrthoFile, inspect_ortho
+from aerialret.ingestion.imagery.piece_lattice import PieceKey
 from aerialret.ingestion.imagery.reduced_file import ReducedFile, reduced
 from aerialret.ingestion.imagery.sampling import Sample, env, sample, windows_of
-from aerialret.ingestion.imagery.source_window import Target, source_pixels_per_pixel
+from aerialret.ingestion.imagery.source_window import Target
 from aerialret.ingestion.imagery.value_range import ValueRange, range_of
 from aerialret.ingestion.imagery.wavelet import Band
 from aerialret.tiles.arrays import Image, Valid
 from aerialret.tiles.grid import Bounds
-
-LEAST_WEIGHT = 0.5 - 1e-4
-"""A pixel is valid when at least half of its area is image."""
-
-FULL = 1 - 1e-6
-"""Weight of a pixel that is image all over."""
 
 
 class Picture(NamedTuple):
@@ -107,10 +99,10 @@ class OrthoMosaic:
             if part.sample.weights.min() >= FULL and not weights.any():
                 values, weights = part.sample.values, part.sample.weights
             else:
-                _lay_under(part.sample, values=values, weights=weights)
+                lay_under(part.sample, values=values, weights=weights)
             if weights.min() >= FULL:
                 break
-        return Picture(*_as_image(values, weights), has_fill)
+        return Picture(*as_image(values, weights), has_fill)
 
     def expect(
         self, tiles: Sequence[Bounds], *, shape: tuple[int, int]
@@ -154,7 +146,7 @@ class OrthoMosaic:
         with env():
             return decode_band(self._open, picture, window)
 
-    def _drawn(self, index: int, target: Target, *, others_below: bool) -> "_Part":
+    def _drawn(self, index: int, target: Target, *, others_below: bool) -> Part:
         """What a file shows, from 0 (black) to 255 (white)."""
         file = self.files[index]
         picture = self._reduced(index, target)
@@ -162,9 +154,9 @@ class OrthoMosaic:
         stretch = self.value_range
         if stretch is None or (stretch.deep_only and file.dtype == "uint8"):
             if file.has_mask:
-                return _Part(part, False)
-            return _without_fill(part, target, picture, others_below=others_below)
-        return _Part(Sample(stretch.apply(part.means()) * part.weights, part.weights), False)
+                return Part(part, False)
+            return without_fill(part, target, picture, others_below=others_below)
+        return Part(Sample(stretch.apply(part.means()) * part.weights, part.weights), False)
 
 
 def open_mosaic(
@@ -240,71 +232,3 @@ def read_area(
     with open_mosaic(files, crs=parse_crs(crs, option="crs"), source=source) as mosaic:
         picture = mosaic.read(bounds, shape=shape)
     return picture.image, picture.valid
-
-
-class _Part(NamedTuple):
-    sample: Sample
-    has_fill: bool
-
-
-def _without_fill(
-    part: Sample, target: Target, picture: ReducedFile, *, others_below: bool
-) -> _Part:
-    """`part` without the pure black or white that lies beyond a mosaic's border.
-
-    Where files below show the ground, even a little fill hides it.
-    """
-    height, width = target.shape
-    averaged = source_pixels_per_pixel(picture.file, target) > 1 + 1e-6
-    fill = fill_pixels(
-        part,
-        pixel_area_m2=target.bounds.width * target.bounds.height / (height * width),
-        tolerance=LOSSY_TOLERANCE if picture.file.is_lossy else 0,
-        least_share=0.0 if others_below else LEAST_SHARE,
-        rim_px=int(averaged),
-    )
-    if not fill.any():
-        return _Part(part, False)
-    return _Part(Sample(part.values * ~fill, part.weights * ~fill), True)
-
-
-def _as_image(values: NDArray[np.float32], weights: NDArray[np.float32]) -> tuple[Image, Valid]:
-    valid: Valid = weights >= LEAST_WEIGHT
-    if weights.min() >= FULL:
-        means = values / weights
-    else:
-        means = np.divide(values, weights, out=np.zeros_like(values), where=valid)
-    image = np.floor(means + np.float32(0.5)).astype(np.uint8)
-    return (np.repeat(image, 3, axis=0) if len(image) == 1 else image), valid
-
-
-def _lay_under(part: Sample, *, values: NDArray[np.float32], weights: NDArray[np.float32]) -> None:
-    """Adds what `part` shows of the area that is still free."""
-    taken = np.minimum(part.weights, 1 - weights)
-    values += part.means() * taken
-    weights += taken
-
-
-def footprint(file: OrthoFile, crs: pyproj.CRS) -> Bounds:
-    """The rectangle around a file in `crs`.
-
-    Raises:
-        UnreadableInputError: It has none: the file lies outside the system's domain.
-    """
-    corners = [
-        apply(file.transform, col, row) for col in (0, file.width) for row in (0, file.height)
-    ]
-    xs, ys = [x for x, _ in corners], [y for _, y in corners]
-    own = Bounds(min(xs), min(ys), max(xs), max(ys))
-    if same_crs(file.crs, crs):
-        return own
-    try:
-        bounds = Bounds(*transform_bounds(file.crs.to_wkt(), crs.to_wkt(), *own))
-    except RasterioError:
-        bounds = Bounds(np.inf, np.inf, np.inf, np.inf)
-    if not np.isfinite(bounds).all():
-        raise UnreadableInputError(
-            f"{file.path} lies where {crs_name(crs)} has no coordinates; check its CRS "
-            f"({crs_name(file.crs)}), or give another one with --crs"
-        )
-    return bounds

@@ -4,110 +4,35 @@ Layers are read once, a batch at a time, so that memory does not grow with the t
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyproj
 import shapely
 from numpy.typing import NDArray
 
 from aerialret.config.sources import SourceConfig
 from aerialret.ingestion.crs import parse_crs
-from aerialret.ingestion.vectors.areas import Areas
 from aerialret.ingestion.vectors.class_mapping import ClassMapping, read_mapping, with_choices
 from aerialret.ingestion.vectors.classify import Classification, classify, meanings_of
 from aerialret.ingestion.vectors.ground_shapes import Geometries, ground_shapes, is_line
 from aerialret.ingestion.vectors.vector_counts import (
-    ClassCount,
-    LayerReport,
     LayerTally,
     class_counts,
 )
-from aerialret.ingestion.vectors.vector_coverage import Coverage, coverage_of
+from aerialret.ingestion.vectors.vector_coverage import coverage_of
 from aerialret.ingestion.vectors.vector_layers import VectorLayer, read_batches
 from aerialret.ingestion.vectors.vector_plan import PlannedLayer, plan_layers, vector_entries
+from aerialret.ingestion.vectors.vector_summary import Drawing, VectorFeatures, VectorSummary
 from aerialret.tiles.grid import Bounds
-
-EXTENT_MARGIN_M = 100.0
-"""Features this far outside the imagery are read too: a wide line reaches in."""
 
 BATCH_SIZE = 10_000
 """Features in memory at once."""
 
 Sink: TypeAlias = Callable[[Geometries, NDArray[np.uint8]], None]
 """Takes in a batch of valid polygons in the tile set's CRS, and the class code of each."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorSummary:
-    """What became of the vector layers of a date.
-
-    Attributes:
-        coverage: Where the vectors are complete.
-        layers: What became of each layer.
-        classes: What became of the features of each class.
-        unmapped: Layers that no class rule names.
-        warnings: What the report should say.
-        edition: The edition that the layers betray, as v2; empty: none is known.
-    """
-
-    coverage: Coverage = field(default_factory=Coverage)
-    layers: tuple[LayerReport, ...] = ()
-    classes: tuple[ClassCount, ...] = ()
-    unmapped: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    edition: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VectorFeatures(VectorSummary):
-    """What is to be drawn, all of it in memory.
-
-    Attributes:
-        geometries: Valid polygons in the tile set's CRS.
-        codes: The class code of each.
-    """
-
-    geometries: Geometries = field(default_factory=lambda: np.empty(0, object))
-    codes: NDArray[np.uint8] = field(default_factory=lambda: np.empty(0, np.uint8))
-
-    @property
-    def areas(self) -> Areas:
-        """The features as flat arrays."""
-        return Areas.of(self.geometries, self.codes)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Drawing:
-    """How features become areas.
-
-    Attributes:
-        crs: The CRS to draw in; its unit is the metre.
-        extent: Only features near this rectangle are read; None: all.
-        least_width_m: Lines are at least this wide: one pixel.
-        given_crs: The CRS of layers that have none.
-    """
-
-    crs: pyproj.CRS
-    extent: Bounds | None
-    least_width_m: float
-    given_crs: str
-
-    @property
-    def window(self) -> tuple[Bounds, str] | None:
-        """The extent with its margin, and its CRS."""
-        if self.extent is None:
-            return None
-        left, bottom, right, top = self.extent
-        margin = EXTENT_MARGIN_M
-        return (
-            Bounds(left - margin, bottom - margin, right + margin, top + margin),
-            self.crs.to_wkt(),
-        )
 
 
 def read_vectors(

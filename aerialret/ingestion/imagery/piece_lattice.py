@@ -1,4 +1,4 @@
-"""The pieces of a picture: a window goes in, the pieces that it touches and their places come out."""
+"""The pieces of a picture: a window goes in, the pieces that it touches and where they lie out."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,3 +1,4 @@
+import dataclasses
 import datetime
 import json
 import shutil
@@ -605,3 +606,8 @@ def test_a_class_that_explodes_between_dates_is_told_as_annotation(tmp_path):
     assert len(told["2019"]) == 1
     assert "2004" in told["2019"][0]
     assert len(told["2020"]) == 1  # from 2004 again, not from 2019
+
+
+def test_an_area_without_services_is_refused_and_not_ignored(tmp_path, imagery):
+    with pytest.raises(ConfigurationError, match="web services"):
+        _ingest(tmp_path, dataclasses.replace(imagery, area="0,0,9,9"))

@@ -22,8 +22,8 @@ def tell_ingest(report: "IngestReport") -> None:
     )
     if report.blocks_kept:
         tell(
-            f"  {report.blocks_made} blocks of tiles made anew, {report.blocks_kept} kept: nothing "
-            "that they are made from has changed"
+            f"  {_blocks(report.blocks_made)} made anew, {_blocks(report.blocks_kept)} kept, as "
+            "nothing that they are made from has changed"
         )
     if report.layers:
         _tell_features(report)
@@ -38,6 +38,10 @@ def tell_ingest(report: "IngestReport") -> None:
             f"  {len(report.missing)} parts are missing: that ground has no tiles, or masks of "
             "'no coverage'; the same command asks for them again"
         )
+
+
+def _blocks(count: int) -> str:
+    return f"{count} {'block' if count == 1 else 'blocks'} of tiles"
 
 
 def tell_estimate(date: str, foreseen: "Estimate") -> None:

@@ -12,7 +12,7 @@ from aerialret.ingestion.imagery.ortho_files import OrthoFile
 from aerialret.ingestion.imagery.ortho_folders import find_orthos
 from aerialret.ingestion.imagery.orthophoto import inspect_orthos
 from aerialret.ingestion.ingest_report import Progress
-from aerialret.services.fetch import fetch_sources
+from aerialret.services.fetch import fetch_sources, fetches_nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,11 @@ def gather(
         MissingCrsError: An orthophoto has no CRS, and none is given.
         ServiceError: A service does not answer, or has no imagery in the area.
     """
+    if source.area and fetches_nothing(source):
+        raise ConfigurationError(
+            f"area {source.area} says what to take of web services, but there is none among the "
+            "sources; leave it out, or name only the files that are wanted"
+        )
     if not source.ortho:
         raise ConfigurationError("no orthophotos were named; give files or folders with --ortho")
     fetched = fetch_sources(

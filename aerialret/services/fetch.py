@@ -83,6 +83,11 @@ def fetch_sources(
     return _checked(source, local, list(fetched.values()))
 
 
+def fetches_nothing(source: SourceConfig) -> bool:
+    """Whether no service is among the entries of `source`."""
+    return not any(is_service(text) for key in _KINDS for text in _texts(source, key))
+
+
 def _entries(source: SourceConfig) -> dict[str, ServiceEntry]:
     """The services that `source` names, by what names them, each once."""
     entries = {}

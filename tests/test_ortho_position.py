@@ -27,7 +27,9 @@ LAMBERT_93 = '3, 33, "m", 3, 46.5, 44, 49, 700000, 6600000'
 LAMBERT_2E = "3,1002,7,0,46.8,45.898918964419,47.696014502038,600000,2200000"
 
 
-def _bare(path: Path, *, transform: Affine | None = None, crs: str | None = None) -> Path:
+def _bare(
+    path: Path, *, transform: Affine | None = None, crs: str | None = None, width: int = 0
+) -> Path:
     """A raster that tells nothing but what is given."""
     drivers = {".jp2": "JP2OpenJPEG", ".tif": "GTiff", ".png": "PNG", ".jpg": "JPEG"}
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +41,7 @@ def _bare(path: Path, *, transform: Affine | None = None, crs: str | None = None
             path,
             "w",
             driver=driver,
-            width=WIDTH,
+            width=width or WIDTH,
             height=HEIGHT,
             count=3,
             dtype="uint8",
@@ -239,7 +241,10 @@ def test_a_name_that_contradicts_the_file_is_told_and_the_file_believed(tmp_path
         "its name says EPSG:2154, but the file says EPSG:27572, which was taken",
     )
     shifted = THERE @ Affine.translation(3, 0) if hasattr(Affine, "__matmul__") else THERE
-    moved = _look(_bare(tmp_path / "b" / f"{NAME}.tif", transform=shifted, crs="EPSG:2154"))
+    whole = _bare(tmp_path / "b" / f"{NAME}.tif", transform=shifted, crs="EPSG:2154", width=HEIGHT)
+    cut = _bare(tmp_path / "d" / f"{NAME}.tif", transform=shifted, crs="EPSG:2154")
+    assert _look(cut).warnings == ()  # it is not square: the border of a territory cut it
+    moved = _look(whole)
     assert moved.warnings == ("it does not lie where its name says; the file was believed",)
     near = THERE @ Affine.translation(0.5, 0.5)
     assert not _look(

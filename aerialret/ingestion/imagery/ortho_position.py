@@ -132,12 +132,16 @@ def _doubts(position: Position, evidence: Evidence, by_place: Clue) -> Iterator[
 
 
 def _fits_name(transform: Affine, evidence: Evidence) -> bool:
-    """Whether the corner is that of the name; a part of a tile may lie anywhere in it."""
+    """Whether the corner is that of the name; a part of a tile may lie anywhere in it.
+
+    Whole tiles are square; what is not was cut, as at the border of a territory.
+    """
     name, pixel = evidence.name, _pixel(transform)
     if name is None:
         return True
     right, down = transform.c - name.left_m, name.top_m - transform.f
-    slack = TILE_SIDES_M[0] if name.rest else 0.0
+    is_part = bool(name.rest) or evidence.dataset.width != evidence.dataset.height
+    slack = TILE_SIDES_M[0] if is_part else 0.0
     return -pixel <= right <= slack + pixel and -pixel <= down <= slack + pixel
 
 

@@ -29,6 +29,7 @@ from aerialret.ingestion.imagery.ortho_files import inspect_ortho
 from aerialret.ingestion.imagery.reduced_file import reduced
 from aerialret.ingestion.imagery.sampling import env
 from aerialret.ingestion.ingest import ingest
+from aerialret.ingestion.workers import worker_count
 
 TILE_M, TILE_PX = 1000.0, 256
 DECODED_ROWS = 512
@@ -41,7 +42,7 @@ def main() -> None:
     parser.add_argument("--km", type=int, default=10)
     parser.add_argument("--formats", nargs="+", default=["jp2", "tif", "cog"])
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--workers", type=int, default=worker_count(0))
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         os.environ["XDG_CACHE_HOME"] = scratch  # nothing known of the files from a round before

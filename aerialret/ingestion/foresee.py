@@ -1,6 +1,5 @@
 """What an ingest would take, before anything is written: a source goes in, numbers come out."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from aerialret.ingestion.gathered import gather
 from aerialret.ingestion.grid_choice import check_grid, new_grid
 from aerialret.ingestion.ingest_report import Progress
 from aerialret.ingestion.tileset_publish import existing_grid
+from aerialret.ingestion.workers import worker_count
 from aerialret.services.entries import is_service
 from aerialret.services.http.secrets import masked
 from aerialret.tiles.dates import parse_interval
@@ -47,7 +47,7 @@ def foresee(
     return estimate(
         gathered.orthos,
         grid=own_grid or new_grid(grid, gathered.orthos),
-        workers=workers or len(os.sched_getaffinity(0)),
+        workers=worker_count(workers),
     )
 
 

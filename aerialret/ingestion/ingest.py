@@ -4,7 +4,6 @@ A failed ingest leaves the tile set as it was. A killed one goes on where it sto
 command is given again, and ends with the same bytes.
 """
 
-import os
 from pathlib import Path
 
 from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
@@ -22,6 +21,7 @@ from aerialret.ingestion.tileset_publish import (
     refresh,
     restore_retired,
 )
+from aerialret.ingestion.workers import worker_count
 from aerialret.tiles.dates import parse_interval
 from aerialret.tiles.tileset import date_folder
 
@@ -83,7 +83,7 @@ def ingest(
         progress=progress,
     )
     used_grid = own_grid or new_grid(grid, gathered.orthos)
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = worker_count(workers)
     hashes = SourceHashes(folder)
     members = source_members(gathered, base=base)
     hashes.learn(members, workers=workers, progress=progress)

@@ -6,9 +6,10 @@ with it; as both grids are square to each other, that is a sum along rows, then 
 
 from typing import NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from aerialret.ingestion.compiled import compiled
 
 SNAP_PX = 1e-3
 """Edges this near to a source pixel's edge lie on it, in source pixels."""
@@ -93,7 +94,7 @@ def _sums(values: NDArray[np.generic], rows: Overlaps, cols: Overlaps) -> NDArra
     return sums
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_areas(  # type: ignore[no-untyped-def]
     values, row_start, row_stop, row_first, row_last, col_start, col_stop, col_first, col_last
 ):
@@ -114,19 +115,19 @@ def _sum_areas(  # type: ignore[no-untyped-def]
     return result
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _start_line(line, source, weight):  # type: ignore[no-untyped-def]
     for col in range(len(line)):
         line[col] = weight * np.float32(source[col])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _add_line(line, source, weight):  # type: ignore[no-untyped-def]
     for col in range(len(line)):
         line[col] += weight * np.float32(source[col])
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_line(line, start, stop, first, last, out):  # type: ignore[no-untyped-def]
     for target in range(len(start)):
         begin, end = start[target], stop[target]

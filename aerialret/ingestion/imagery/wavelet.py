@@ -9,9 +9,10 @@ mirrored beyond its edges.
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from aerialret.ingestion.compiled import compiled
 
 ANALYSIS_97 = np.array(
     [0.026748757411, -0.016864118443, -0.078223266529, 0.266864118443, 0.602949018236]
@@ -191,7 +192,7 @@ def _rounded(values: NDArray[np.float32], dtype: np.dtype[Any]) -> NDArray[Any]:
     return rounded
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _convolve(values, taps, step, left, right, own, result):  # type: ignore[no-untyped-def]
     """Every `step`-th row and column of the convolution with `taps`, a few rows at a time.
 
@@ -225,7 +226,7 @@ def _convolve(values, taps, step, left, right, own, result):  # type: ignore[no-
                 result[first + row, col] = sums[row]
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sum_rows(values, taps, first, line):  # type: ignore[no-untyped-def]
     line[:] = 0
     for tap in range(len(taps)):

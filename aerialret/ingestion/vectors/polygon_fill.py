@@ -5,10 +5,10 @@ an area that holds its centre; crossings of a row are counted at the row's middl
 edges of a ring that run along a row's middle belong to the area.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from aerialret.ingestion.compiled import compiled
 from aerialret.ingestion.vectors.areas import Areas
 from aerialret.tiles.arrays import Mask
 from aerialret.tiles.grid import Bounds
@@ -31,7 +31,7 @@ def draw_areas(mask: Mask, areas: Areas, chosen: NDArray[np.int64], *, bounds: B
     )  # fmt: skip
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _draw(mask, codes, rings, points, xy, chosen, x0, dx, y0, dy):  # type: ignore[no-untyped-def]
     height, width = mask.shape
     crossings = np.empty(64, np.float64)
@@ -84,7 +84,7 @@ def _draw(mask, codes, rings, points, xy, chosen, x0, dx, y0, dy):  # type: igno
                 _fill(mask, row, inside[pair], inside[pair + 1], width, code)
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _rows_crossed(xy, point, y0, dy, low, high):  # type: ignore[no-untyped-def]
     """The rows, half-open, whose middle a piece of outline crosses: its upper end takes part."""
     ya, yb = y0 + xy[point, 1] * dy, y0 + xy[point + 1, 1] * dy
@@ -97,7 +97,7 @@ def _rows_crossed(xy, point, y0, dy, low, high):  # type: ignore[no-untyped-def]
     return start, stop
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _is_anticlockwise(xy, points, ring):  # type: ignore[no-untyped-def]
     """Whether a ring's inside lies to its left, in coordinates that grow northwards."""
     first = points[ring]
@@ -109,7 +109,7 @@ def _is_anticlockwise(xy, points, ring):  # type: ignore[no-untyped-def]
     return doubled > 0
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _fill(mask, row, left, right, width, code):  # type: ignore[no-untyped-def]
     start = int(max(0.0, np.floor(max(left, -1.0) + 0.5)))
     stop = int(min(float(width), np.floor(min(right, width + 1.0) + 0.5)))
@@ -117,7 +117,7 @@ def _fill(mask, row, left, right, width, code):  # type: ignore[no-untyped-def]
         mask[row, col] = code
 
 
-@numba.njit(nogil=True, cache=True)
+@compiled
 def _sort(values):  # type: ignore[no-untyped-def]
     """Sorts a few numbers where they are."""
     if len(values) > 32:

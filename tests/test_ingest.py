@@ -611,3 +611,19 @@ def test_a_class_that_explodes_between_dates_is_told_as_annotation(tmp_path):
 def test_an_area_without_services_is_refused_and_not_ignored(tmp_path, imagery):
     with pytest.raises(ConfigurationError, match="web services"):
         _ingest(tmp_path, dataclasses.replace(imagery, area="0,0,9,9"))
+
+
+def test_a_datum_grid_that_is_missing_is_told_once_for_each_system(tmp_path, imagery, monkeypatch):
+    monkeypatch.setattr(
+        "aerialret.ingestion.crs.missing_grids",
+        lambda one, other: "fr_ign_ntf_r93.tif" if one.to_epsg() == 27572 else "",
+    )
+    assert not any("fr_ign" in text for text in _ingest(tmp_path, imagery).warnings)
+    for name in ("batiment.shp", "troncon_de_route.shp"):
+        path = tmp_path / "vectors" / name
+        gpd.read_file(path).to_crs(27572).to_file(path)
+    told = [text for text in _ingest(tmp_path, imagery, replace=True).warnings if "fr_ign" in text]
+    assert told == [
+        "vector layers in EPSG:27572 may lie some metres off: for the best way to EPSG:2154 PROJ "
+        "lacks fr_ign_ntf_r93.tif; 'pyproj sync --file fr_ign_ntf_r93.tif' fetches it"
+    ]

@@ -1,6 +1,7 @@
 """Coordinate systems: a name, a WKT or a file's own goes in, one comparable form comes out."""
 
 import warnings
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -104,6 +105,25 @@ def missing_grids(one: pyproj.CRS, other: pyproj.CRS) -> str:
         return ""
     grids = [grid.short_name for grid in group.unavailable_operations[0].grids]
     return ", ".join(sorted(set(grids)))
+
+
+def grid_warnings(systems: Iterable[pyproj.CRS], target: pyproj.CRS, *, what: str) -> list[str]:
+    """A line for each of `systems` from which PROJ lacks the best way to `target`.
+
+    Args:
+        systems: Coordinate systems of inputs.
+        target: That of the tile set.
+        what: What the inputs are, for the message.
+    """
+    lines = []
+    for system in dict.fromkeys(systems):
+        grids = missing_grids(system, target)
+        if grids:
+            lines.append(
+                f"{what} in {crs_name(system)} may lie some metres off: for the best way to "
+                f"{crs_name(target)} PROJ lacks {grids}; 'pyproj sync --file {grids}' fetches it"
+            )
+    return lines
 
 
 @lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from aerialret.ingestion.block_records import BlockRecord
 from aerialret.ingestion.catalogue import TileCounts, class_shares
+from aerialret.ingestion.crs import grid_warnings, parse_crs
 from aerialret.ingestion.flights.flight_dates import FlightDates, joined
 from aerialret.ingestion.flights.flight_graph import file_flight_dates, read_flight_dates
 from aerialret.ingestion.flights.tile_intervals import TileIntervals, tile_intervals
@@ -68,7 +69,14 @@ def date_report(
         unmapped_layers=summary.unmapped,
         coverage=summary.coverage.origin,
         class_shares=shares,
-        warnings=tuple(_warnings(gathered, summary=summary, records=records, days=days)),
+        warnings=(
+            *_warnings(gathered, summary=summary, records=records, days=days),
+            *grid_warnings(
+                (ortho.crs for ortho in gathered.orthos),
+                parse_crs(grid.crs, option="grid.crs"),
+                what="orthophotos",
+            ),
+        ),
         classes=class_reports(summary.classes, shares=shares, covered_km2=covered_km2),
         edition=summary.edition,
         covered_km2=round(covered_km2, 6),

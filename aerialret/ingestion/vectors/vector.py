@@ -14,7 +14,7 @@ import shapely
 from numpy.typing import NDArray
 
 from aerialret.config.sources import SourceConfig
-from aerialret.ingestion.crs import parse_crs
+from aerialret.ingestion.crs import grid_warnings, parse_crs
 from aerialret.ingestion.vectors.class_mapping import ClassMapping, read_mapping, with_choices
 from aerialret.ingestion.vectors.classify import Classification, classify, meanings_of
 from aerialret.ingestion.vectors.ground_shapes import Geometries, ground_shapes, is_line
@@ -23,7 +23,8 @@ from aerialret.ingestion.vectors.vector_counts import (
     class_counts,
 )
 from aerialret.ingestion.vectors.vector_coverage import coverage_of
-from aerialret.ingestion.vectors.vector_layers import VectorLayer, read_batches
+from aerialret.ingestion.vectors.vector_layer import VectorLayer
+from aerialret.ingestion.vectors.vector_layers import crs_of, read_batches
 from aerialret.ingestion.vectors.vector_plan import PlannedLayer, plan_layers, vector_entries
 from aerialret.ingestion.vectors.vector_summary import Drawing, VectorFeatures, VectorSummary
 from aerialret.tiles.grid import Bounds
@@ -133,9 +134,14 @@ def stream_vectors(
         layers=tuple(tally.report() for tally in tallies),
         classes=class_counts(tallies),
         unmapped=plan.unmapped,
-        warnings=(*plan.warnings, *coverage.warnings),
+        warnings=(*plan.warnings, *coverage.warnings, *_datum_doubts(plan.drawn, drawing)),
         edition=plan.edition,
     )
+
+
+def _datum_doubts(planned: Sequence[PlannedLayer], drawing: Drawing) -> list[str]:
+    systems = [crs_of(item.layer, given=drawing.given_crs) for item in planned]
+    return grid_warnings(systems, drawing.crs, what="vector layers")
 
 
 def _around(boxes: Sequence[NDArray[np.float64]]) -> Bounds | None:

@@ -19,7 +19,7 @@ from aerialret.cli.entry import main
 from aerialret.cli.path_lists import spread
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
-COMMANDS = ("init", "demo", "ingest", "train", "index", "query", "evaluate", "run", "info")
+COMMANDS = ("init", "demo", "check", "ingest", "train", "index", "query", "evaluate", "run", "info")
 
 
 class Cli:

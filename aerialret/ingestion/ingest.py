@@ -87,13 +87,13 @@ def ingest(
     hashes = SourceHashes(folder)
     members = source_members(gathered, base=base)
     hashes.learn(members, workers=workers, progress=progress)
+    hashes.keep()  # a run that is killed need not read the files once more
     request = request_of(gathered, base=base, grid=used_grid, hashes=hashes)
     restore_retired(folder)
     published = published_dates(folder).get(label)
     gaps = published["report"].get("missing", []) if published else []
     if published and published["request"] == request.fingerprint and gaps == [*gathered.missing]:
         refresh(folder)
-        hashes.keep()
         return IngestReport.from_plain(published["report"]).with_warnings(drift_of(folder, label))
     if published and not replace and not gaps:
         raise WouldOverwriteError(
@@ -112,5 +112,4 @@ def ingest(
         progress=progress,
     )
     refresh(folder)
-    hashes.keep()
     return made.with_warnings(drift_of(folder, label))

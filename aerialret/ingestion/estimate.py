@@ -96,8 +96,7 @@ def estimate(
 
 def touched_cells(files: Sequence[OrthoFile], *, grid: Grid, crs: pyproj.CRS) -> set[TileId]:
     """The cells that share area with the rectangle of a file."""
-    boxes = {footprint(file, crs) for file in files}
-    return {cell for box in boxes for cell in grid.tiles_touching(box)}
+    return grid.tiles_touching_any({footprint(file, crs) for file in files})
 
 
 def _sample(

@@ -113,7 +113,7 @@ class MadeBlocks:
 
 def blocks_of(mosaic: OrthoMosaic, grid: Grid, *, block_tiles: int) -> list[Block]:
     """The blocks whose cells touch an orthophoto, by row, then column."""
-    cells = {cell for bounds in mosaic.footprints for cell in grid.tiles_touching(bounds)}
+    cells = grid.tiles_touching_any(mosaic.footprints)
 
     def corner(cell: TileId) -> TileId:
         return TileId(cell.col // block_tiles * block_tiles, cell.row // block_tiles * block_tiles)

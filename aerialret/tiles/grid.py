@@ -1,7 +1,7 @@
 """The grid of places: in goes a coordinate system, a tile size and an origin; out come cells."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -113,3 +113,7 @@ class Grid:
         for row in range(first.row, last.row + 1):
             for col in range(first.col, last.col + 1):
                 yield TileId(col, row)
+
+    def tiles_touching_any(self, boxes: Iterable[Bounds]) -> set[TileId]:
+        """The cells that share area with one of `boxes`."""
+        return {tile for bounds in boxes for tile in self.tiles_touching(bounds)}

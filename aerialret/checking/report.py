@@ -1,7 +1,6 @@
 """What a check found: everything a person or a machine is told, before it becomes words."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from aerialret.checking.imagery import Imagery
@@ -130,8 +129,3 @@ class CheckReport:
     def vectors(self) -> tuple[Vectors, ...]:
         """All vectors."""
         return tuple(part for path in self.paths for part in path.vectors)
-
-
-def short(path: Path, root: Path) -> str:
-    """A file's path below `root`."""
-    return path.relative_to(root).as_posix() if path != root and root in path.parents else path.name

@@ -1,17 +1,17 @@
 """The configuration: in goes TOML, out come frozen dataclasses, read strictly."""
 
+from aerialret.config.model import ModelConfig
 from aerialret.config.sections import (
     EvaluateConfig,
     IndexConfig,
-    ModelConfig,
     PathsConfig,
     Pipeline,
     QueryConfig,
     SplitConfig,
-    TrainConfig,
 )
 from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
 from aerialret.config.toml import as_plain, override, parse_pipeline, read_pipeline
+from aerialret.config.training import TrainConfig
 
 __all__ = [
     "EvaluateConfig",

@@ -7,8 +7,10 @@ and the pipeline files take theirs from here.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from aerialret.config.model import ModelConfig
 from aerialret.config.setting import check_choices, check_range, setting
 from aerialret.config.sources import GridConfig, ServicesConfig, SourceConfig
+from aerialret.config.training import TrainConfig
 from aerialret.errors import ConfigurationError
 
 
@@ -56,124 +58,6 @@ class SplitConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig:
-    """The descriptor network G_W (RFIAP 2020, section 4)."""
-
-    input: str = setting(
-        "image+mask", "What the network sees.", choices=("image+mask", "image", "mask")
-    )
-    mask_encoding: str = setting(
-        "grey", "The mask as 1 grey channel or 3 colour channels.", choices=("grey", "rgb")
-    )
-    fusion: str = setting(
-        "trained",
-        "The 1x1 fusion convolution starts from equation 4 and is trained, or stays fixed.",
-        choices=("trained", "fixed"),
-    )
-    backbone: str = setting("resnet50", "The trunk.", choices=("resnet18", "resnet34", "resnet50"))
-    trunk: str = setting(
-        "layer4", "The trunk's last stage: stride 16 or 32.", choices=("layer3", "layer4")
-    )
-    weights: str = setting(
-        "imagenet", "imagenet (torchvision's, downloaded once), none, or a state dict file."
-    )
-    bottleneck_stride: str = setting(
-        "3x3",
-        "Which convolution of a ResNet50 block strides: 3x3 as torchvision's, 1x1 as Keras's.",
-        choices=("3x3", "1x1"),
-    )
-    head: str = setting(
-        "spatial",
-        "spatial: C1-C3, tanh, batch norm, fully connected; or pooling without parameters.",
-        choices=("spatial", "max", "average", "gem"),
-    )
-    head_filters: tuple[int, ...] = setting((1024, 512, 256), "Filters of C1, C2, C3.")
-    head_strides: tuple[int, ...] = setting((1, 1, 1), "Strides of C1, C2, C3.")
-    head_padding: int = setting(0, "Padding of C1, C2, C3, in cells: 0 or 1.")
-    head_batch_norm: bool = setting(True, "Batch normalisation after each tanh of the head.")
-    dimensions: int = setting(256, "R, the length of the descriptor (spatial head only).")
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        check_range("model.dimensions", self.dimensions, low=2)
-        check_range("model.head_padding", self.head_padding, low=0, high=1)
-        if len(self.head_filters) != len(self.head_strides):
-            raise ConfigurationError(
-                f"model.head_filters has {len(self.head_filters)} entries, but model.head_strides "
-                f"has {len(self.head_strides)}; give one stride for each convolution"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """The siamese training (RFIAP 2020, sections 4 and 5)."""
-
-    dates: tuple[str, ...] = setting((), "Dates to pair, query first; empty: newest and oldest.")
-    epochs: int = setting(100, "Passes over the training places; 0 writes an untrained model.")
-    pairs_per_batch: int = setting(12, "Positive pairs in a batch; as many negative ones.")
-    distance_on: str = setting(
-        "raw",
-        "|G(a) - G(b)| of the network's output as it is, or of unit vectors (times the root of R), "
-        "which is what the search compares.",
-        choices=("raw", "unit"),
-    )
-    negatives: str = setting(
-        "sampled",
-        "sampled: one negative for each positive, as published; batch: every pair of different "
-        "places in the batch; hardest: of these, the nearest for each tile.",
-        choices=("sampled", "batch", "hardest"),
-    )
-    hard_share: float = setting(0.5, "Share of a batch drawn from the hard places, from 0 to 1.")
-    mining_interval: int = setting(5, "Epochs between searches for hard places.")
-    hard_below: float = setting(0.5, "A place is hard when its map@5 is below this.")
-    rate_fusion: float = setting(1e-4, "Adam's rate for the fusion convolution.")
-    rate_trunk: float = setting(1e-5, "Adam's rate for the trunk.")
-    rate_head: float = setting(1e-4, "Adam's rate for C1-C3 and the fully connected layer.")
-    rate_similarity: float = setting(1e-3, "Adam's rate for the layer on |G(a) - G(b)|.")
-    rate_decay: str = setting("constant", "Rates over the epochs.", choices=("constant", "cosine"))
-    weight_decay: float = setting(0.0, "Adam's weight decay.")
-    frozen_stages: int = setting(
-        0, "Stages of the trunk that are not trained, from the stem (1) to layer4 (5)."
-    )
-    trunk_batch_norm: str = setting(
-        "trained",
-        "Batch statistics of the trunk are trained or stay frozen.",
-        choices=("trained", "frozen"),
-    )
-    modality_dropout: float = setting(
-        0.0, "Chance that a training tile loses its image or its mask (half each), from 0 to 1."
-    )
-    turn_and_flip: bool = setting(False, "Turn by quarters and flip all dates of a place alike.")
-    colour_jitter: float = setting(0.0, "Strength of brightness, contrast and colour changes.")
-    shift_px: int = setting(0, "Random shift of each tile by up to this, in pixels.")
-    validation_interval: int = setting(1, "Epochs between measurements of the validation map@5.")
-    precision: str = setting(
-        "auto",
-        "auto: bfloat16 where the device multiplies it natively, else float32.",
-        choices=("auto", "float32", "bfloat16"),
-    )
-    device: str = setting(
-        "auto", "auto: the GPU where there is one, else the CPU.", choices=("auto", "cpu", "cuda")
-    )
-    threads: int = setting(0, "CPU threads; 0 leaves the choice to torch.")
-    seed: int = setting(0, "Seed of weights, pairs and augmentation.")
-
-    def __post_init__(self) -> None:
-        check_choices(self)
-        check_range("train.epochs", self.epochs, low=0)
-        check_range("train.pairs_per_batch", self.pairs_per_batch, low=2)
-        check_range("train.hard_share", self.hard_share, low=0, high=1)
-        check_range("train.mining_interval", self.mining_interval, low=1)
-        check_range("train.validation_interval", self.validation_interval, low=1)
-        check_range("train.modality_dropout", self.modality_dropout, low=0, high=1)
-        check_range("train.frozen_stages", self.frozen_stages, low=0, high=5)
-        check_range("train.shift_px", self.shift_px, low=0)
-        check_range("train.colour_jitter", self.colour_jitter, low=0)
-        if len(self.dates) not in (0, 2):
-            raise ConfigurationError(f"train.dates has {len(self.dates)} entries, but takes 2")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class IndexConfig:
     """The search index."""
 
@@ -198,9 +82,21 @@ class QueryConfig:
     """The search for one photo."""
 
     top: int = setting(5, "Results for each photo.")
+    rotations: int = setting(
+        1, "Turns of the photo that are tried, evenly over the circle; the best one counts."
+    )
+    rerank: str = setting(
+        "none",
+        "Check of the first results: none, or sift (matches that agree on one similarity).",
+        choices=("none", "sift"),
+    )
+    rerank_top: int = setting(20, "Results that are checked.")
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check_range("query.top", self.top, low=1)
+        check_range("query.rotations", self.rotations, low=1, high=360)
+        check_range("query.rerank_top", self.rerank_top, low=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,10 +105,17 @@ class EvaluateConfig:
 
     queries: str = setting("", "Date of the queries; empty: the newest.")
     gallery: str = setting("", "Date of the gallery; empty: the oldest.")
+    protocol: str = setting(
+        "aligned",
+        "Queries: whole tiles (aligned), or pictures cut out of them: mild, hard, grey, season.",
+        choices=("aligned", "mild", "hard", "grey", "season"),
+    )
+    seed: int = setting(7, "Seed of the queries that are cut out of tiles.")
     worst: int = setting(12, "Worst queries drawn in the report.")
     untrained: bool = setting(True, "Also measure the same network before training.")
 
     def __post_init__(self) -> None:
+        check_choices(self)
         check_range("evaluate.worst", self.worst, low=0)
 
 

@@ -1,0 +1,1 @@
+"""Verification: a photo and candidates go in, those that fit it by geometry come out."""

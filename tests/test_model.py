@@ -10,12 +10,10 @@ from torch import nn
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError, MissingInputError, UnreadableInputError
+from aerialret.network.inputs import fill_absent, luma
 from aerialret.network.model import (
     DescriptorNetwork,
     PoolingHead,
-    descriptor_length,
-    fill_absent,
-    luma,
 )
 from aerialret.network.weights import fill_trunk, initial_network
 
@@ -136,5 +134,7 @@ def test_a_head_that_leaves_nothing_says_what_to_change() -> None:
 
 
 def test_the_descriptor_length_is_that_of_the_head() -> None:
-    assert descriptor_length(SMALL) == 10
-    assert descriptor_length(ModelConfig(head="gem")) == 2048
+    gem = replace(SMALL, head="gem")
+    assert DescriptorNetwork(SMALL, tile_px=64).length == 10
+    assert DescriptorNetwork(gem, tile_px=64).length == 256
+    assert DescriptorNetwork(replace(gem, head_linear=True), tile_px=64).length == 10

@@ -22,7 +22,7 @@ from aerialret.config import ModelConfig
 from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
 from aerialret.manifest import Manifest, read_manifest
-from aerialret.network.model import DescriptorNetwork
+from aerialret.network.methods import build_network, vector_length
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid
 
@@ -45,7 +45,7 @@ class Model:
         manifest: What made it.
         config: Its architecture.
         grid: The grid of the tile set it was trained on.
-        network: The network, in evaluation mode, on `device`.
+        network: The method, see `aerialret.network.methods`, in evaluation mode, on `device`.
         device: Where it computes.
         split: A row for each place of the training tile set: place, col, row, split; split is
             train, val, test, or buffer for places left out between them.
@@ -55,9 +55,14 @@ class Model:
     manifest: Manifest
     config: ModelConfig
     grid: Grid
-    network: DescriptorNetwork
+    network: nn.Module
     device: torch.device
     split: pd.DataFrame
+
+    @property
+    def length(self) -> int:
+        """Numbers in a vector that the search compares."""
+        return vector_length(self.network)
 
     @property
     def content_hash(self) -> str:
@@ -74,7 +79,7 @@ def load_model(folder: Path, *, device: str = "auto") -> Model:
     manifest = read_manifest(folder, kind="model")
     config = parse_section(ModelConfig, manifest.configuration["model"], origin=str(folder))
     grid = Grid(**manifest.facts["grid"])
-    network = DescriptorNetwork(config, tile_px=grid.tile_px)
+    network = build_network(config, tile_px=grid.tile_px)
     try:
         network.load_state_dict(load_file(folder / WEIGHTS_NAME))
         split = pd.read_parquet(folder / SPLIT_NAME)
@@ -125,7 +130,7 @@ def _placed(
     manifest: Manifest,
     config: ModelConfig,
     grid: Grid,
-    network: DescriptorNetwork,
+    network: nn.Module,
     split: pd.DataFrame,
     device: str,
 ) -> Model:

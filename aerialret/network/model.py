@@ -24,9 +24,11 @@ class DescriptorNetwork(nn.Module):
 
     Attributes:
         config: What was built.
+        length: R, the numbers that come out for a tile.
         mean: ImageNet's mean of each channel, [1, 3, 1, 1].
         std: ImageNet's standard deviation of each channel, [1, 3, 1, 1].
         fusion: 1x1 convolution of image and mask to 3 channels (equation 4).
+        transformer: Cuts out what the trunk sees (GetNet), or None.
         trunk: ResNet to the last convolution that is kept.
         head: C1-C3 and the fully connected layer, or a pooling.
     """
@@ -37,15 +39,12 @@ class DescriptorNetwork(nn.Module):
     def __init__(self, config: ModelConfig, *, tile_px: int) -> None:
         super().__init__()
         self.config = config
-        self.fusion = _fusion(config) if config.input == "image+mask" else None
+        fused = config.input == "image+mask" and not config.joins_descriptors
+        self.fusion = _fusion(config) if fused else None
+        self.transformer = _transformer() if config.transformer == "getnet" else None
         self.trunk = build_trunk(config)
-        channels = _channels(config)
         cells = -(-tile_px // (16 if config.trunk == "layer3" else 32))
-        self.head = (
-            SpatialHead(config, channels=channels, cells=cells)
-            if config.head == "spatial"
-            else PoolingHead(config.head)
-        )
+        self.head, self.length = _head(config, cells=cells)
         self.register_buffer(
             "mean", torch.tensor(_IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False
         )
@@ -56,18 +55,34 @@ class DescriptorNetwork(nn.Module):
 
         Args:
             image: float [n, 3, height, width] in [0, 1].
-            mask: float [n, 1 or 3, height, width] in [0, 1]; see `fill_absent`.
+            mask: float [n, 1 or 3, height, width] in [0, 1]; see `inputs.fill_absent`.
         """
-        pixels = (self.fuse(image, mask) - self.mean) / self.std
-        result: Tensor = self.head(self.trunk(pixels))
+        fused = self.fuse(image, mask)
+        cut = fused if self.transformer is None else self.transformer(fused)
+        result: Tensor = self.head(self.trunk((cut - self.mean) / self.std))
         return result
 
     def fuse(self, image: Tensor, mask: Tensor) -> Tensor:
-        """What the trunk sees: float [n, 3, height, width]."""
+        """What the trunk sees: float [n, 3, height, width].
+
+        Without a fusion convolution that is the image, for which a mask may stand in.
+        """
         if self.fusion is None:
-            return (image if self.config.input == "image" else mask).expand(-1, 3, -1, -1)
+            return (mask if self.config.input == "mask" else image).expand(-1, 3, -1, -1)
         fused: Tensor = self.fusion(torch.cat([image, mask], dim=1))
         return fused
+
+    def attention(self, image: Tensor, mask: Tensor) -> Tensor | None:
+        """The window that the spatial transformer cuts out: float [n, 3], (s, tx, ty); or None.
+
+        In normalised coordinates: half of its side is s, its centre (tx, ty), the tile -1 to 1.
+        """
+        if self.transformer is None:
+            return None
+        region: Tensor = self.transformer.region(  # type: ignore[operator]
+            self.fuse(image, mask)
+        )
+        return region
 
 
 class SpatialHead(nn.Module):
@@ -156,36 +171,6 @@ def _stride_in_first_convolution(trunk: nn.Sequential) -> None:
             block.conv1.stride, block.conv2.stride = block.conv2.stride, block.conv1.stride
 
 
-def descriptor_length(config: ModelConfig) -> int:
-    """R, the length of the network's descriptors."""
-    return config.dimensions if config.head == "spatial" else _channels(config)
-
-
-def fill_absent(
-    image: Tensor, mask: Tensor, *, has_image: Tensor, has_mask: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Image and mask with an absent one replaced by the other, tile by tile.
-
-    The two halves of equation 4 then add up to the one that is there: a photo without mask
-    reaches the trunk at full strength.
-
-    Args:
-        image: float [n, 3, height, width].
-        mask: float [n, 1 or 3, height, width].
-        has_image: bool [n].
-        has_mask: bool [n].
-    """
-    stand_in = luma(image) if mask.shape[1] == 1 else image
-    filled_image = torch.where(has_image.view(-1, 1, 1, 1), image, mask.expand(-1, 3, -1, -1))
-    return filled_image, torch.where(has_mask.view(-1, 1, 1, 1), mask, stand_in)
-
-
-def luma(image: Tensor) -> Tensor:
-    """ITU-R BT.601 luma: float [n, 1, height, width] from red, green, blue."""
-    weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    return (image * weights).sum(dim=1, keepdim=True)
-
-
 def _fusion(config: ModelConfig) -> nn.Conv2d:
     """The fusion convolution with the weights of equation 4 (RFIAP 2020)."""
     mask_channels = 1 if config.mask_encoding == "grey" else 3
@@ -196,6 +181,23 @@ def _fusion(config: ModelConfig) -> nn.Conv2d:
         convolution.weight.copy_(torch.cat([half, from_mask], dim=1).view(3, -1, 1, 1))
     convolution.weight.requires_grad_(config.fusion == "trained")
     return convolution
+
+
+def _transformer() -> nn.Module:
+    from aerialret.network.transformer import SpatialTransformer
+
+    return SpatialTransformer(3)
+
+
+def _head(config: ModelConfig, *, cells: int) -> tuple[nn.Module, int]:
+    """The head and the numbers that it gives."""
+    channels = _channels(config)
+    if config.head == "spatial":
+        return SpatialHead(config, channels=channels, cells=cells), config.dimensions
+    pooling = PoolingHead(config.head)
+    if not config.head_linear:
+        return pooling, channels
+    return nn.Sequential(pooling, nn.Linear(channels, config.dimensions)), config.dimensions
 
 
 def _channels(config: ModelConfig) -> int:

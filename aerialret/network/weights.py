@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError, MissingInputError, UnreadableInputError
-from aerialret.network.model import DescriptorNetwork
+from aerialret.network.methods import build_network
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class WeightsReport:
     unused: tuple[str, ...]
 
 
-def initial_network(config: ModelConfig, *, tile_px: int, seed: int) -> DescriptorNetwork:
-    """The network before training: random values from `seed`, then `config.weights` in its trunk.
+def initial_network(config: ModelConfig, *, tile_px: int, seed: int) -> nn.Module:
+    """The method before training: random values from `seed`, then `config.weights` in its trunk.
 
     Raises:
         MissingInputError: The weights file is not there, or torchvision's cannot be downloaded.
@@ -39,11 +39,10 @@ def initial_network(config: ModelConfig, *, tile_px: int, seed: int) -> Descript
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = DescriptorNetwork(config, tile_px=tile_px)
-    if config.weights != "none":
-        fill_trunk(
-            network.trunk, _state_dict(config), origin=config.weights, backbone=config.backbone
-        )
+        network = build_network(config, tile_px=tile_px)
+    if config.method == "network" and config.weights != "none":
+        trunk: Any = network.trunk
+        fill_trunk(trunk, _state_dict(config), origin=config.weights, backbone=config.backbone)
     return network
 
 

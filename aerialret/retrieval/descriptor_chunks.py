@@ -17,7 +17,6 @@ from aerialret import atomic
 from aerialret.manifest import hash_value
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe_tiles
-from aerialret.network.model import descriptor_length
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
@@ -68,7 +67,7 @@ def describe_in_chunks(
         progress: Told the tiles done and the tiles in all.
     """
     total = sum(len(tiles) for tiles in tiles_by_date.values())
-    parts = [np.empty((0, descriptor_length(model.config)), np.float32)]
+    parts = [np.empty((0, model.length), np.float32)]
     done = 0
     for chunk in _chunks(tiles_by_date, chunk_tiles=batch_size * BATCHES_PER_CHUNK):
         path = folder / chunk.name

@@ -19,13 +19,13 @@ def ranks_of_truth(
     *,
     block: int = 1024,
 ) -> NDArray[np.int64]:
-    """The rank of each query's right answer under exact cosine search; 1 is first.
+    """The rank of each query's right answer under exact search; 1 is first.
 
     Ties count against the query: a gallery of equal descriptors scores as badly as it can.
 
     Args:
-        queries: float32 [n, R], unit vectors.
-        gallery: float32 [m, R], unit vectors.
+        queries: float32 [n, R], or [n, V, R] of which the best of V counts.
+        gallery: float32 [m, R].
         truth: int [n], the row of each query's place in the gallery; -1 where it has none.
         block: Queries compared at once, which bounds the memory at block x m floats.
 
@@ -35,12 +35,27 @@ def ranks_of_truth(
     ranks = np.full(len(queries), NOT_FOUND, np.int64)
     for start in range(0, len(queries), block):
         rows = slice(start, start + block)
-        similarity = queries[rows] @ gallery.T
+        similarity = similarities(queries[rows], gallery)
         right = truth[rows]
         known = right >= 0
         own = similarity[np.arange(len(right)), right]
         ranks[rows] = np.where(known, (similarity >= own[:, None]).sum(axis=1), NOT_FOUND)
     return ranks
+
+
+def similarities(queries: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The score of every query and gallery tile, the best of a query's vectors: float32 [n, m].
+
+    Args:
+        queries: float32 [n, R], or [n, V, R].
+        gallery: float32 [m, R].
+    """
+    if queries.ndim == 2:
+        return queries @ gallery.T
+    best = queries[:, 0] @ gallery.T
+    for view in range(1, queries.shape[1]):
+        np.maximum(best, queries[:, view] @ gallery.T, out=best)
+    return best
 
 
 def average_precision(ranks: NDArray[np.int64], *, depth: int = MAP_DEPTH) -> NDArray[np.float64]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aerialret.errors import ConfigurationError, NotAnArtefactError
 from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.metrics import similarities
 from aerialret.tiles.arrays import Descriptors
 
 faiss: Any = typed_faiss  # its stubs lack the wrappers that its Python package adds
@@ -28,7 +29,7 @@ class Neighbours:
 
     Attributes:
         rows: int [n, k], rows of the vectors; `NO_ROW` where there are fewer than k.
-        scores: float32 [n, k], cosine similarities in [-1, 1].
+        scores: float32 [n, k], 1 at best; cosine similarities are -1 at worst.
     """
 
     rows: NDArray[np.int64]
@@ -73,7 +74,7 @@ class VectorIndex:
             scores, rows = self._on_gpu.search(queries, top)
         else:
             scores, rows = self._index.search(queries, top, params=self._parameters(selected))
-        return Neighbours(rows, np.clip(scores, -1.0, 1.0))
+        return Neighbours(rows, np.minimum(scores, 1.0))
 
     def vectors(self) -> Descriptors:
         """The vectors as the index holds them: float32 [m, R]."""
@@ -144,16 +145,23 @@ def read_vector_index(path: Path, *, recipe: Recipe, device: str = "auto") -> Ve
 def exact_neighbours(
     queries: Descriptors, gallery: Descriptors, *, top: int, block: int = 1024
 ) -> Neighbours:
-    """The `top` nearest rows of `gallery` by comparing every pair; equal scores in row order."""
+    """The `top` nearest rows of `gallery` by comparing every pair; equal scores in row order.
+
+    Args:
+        queries: float32 [n, R], or [n, V, R] of which the best of V counts.
+        gallery: float32 [m, R].
+        top: Neighbours for each query.
+        block: Queries compared at once.
+    """
     top = min(top, len(gallery))
     rows = np.empty((len(queries), top), np.int64)
     scores = np.empty((len(queries), top), np.float32)
     for start in range(0, len(queries), block):
         part = slice(start, start + block)
-        similarity = queries[part] @ gallery.T
+        similarity = similarities(queries[part], gallery)
         rows[part] = np.argsort(-similarity, axis=1, kind="stable")[:, :top]
         scores[part] = np.take_along_axis(similarity, rows[part], axis=1)
-    return Neighbours(rows, np.clip(scores, -1.0, 1.0))
+    return Neighbours(rows, np.minimum(scores, 1.0))
 
 
 def measure_recall(index: VectorIndex, vectors: Descriptors) -> float:

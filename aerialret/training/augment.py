@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import pad
 
-from aerialret.network.model import luma
+from aerialret.network.inputs import luma
 
 
 def turn_and_flip(pixels: Tensor, code: NDArray[np.int64]) -> Tensor:

@@ -16,12 +16,11 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from aerialret.config import TrainConfig
+from aerialret.network.inputs import fill_absent
 from aerialret.network.model import (
     TRUNK_STAGES,
     DescriptorNetwork,
     Similarity,
-    descriptor_length,
-    fill_absent,
 )
 from aerialret.retrieval.metrics import ranks_of_truth
 from aerialret.training.augment import jitter_colours, shift, turn_and_flip
@@ -52,7 +51,7 @@ class SiameseTraining:
         self.network: DescriptorNetwork = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
-            self.similarity = Similarity(descriptor_length(network.config)).to(device)
+            self.similarity = Similarity(network.length).to(device)
         _freeze(network, config)
         self.optimiser = torch.optim.Adam(
             rate_groups(network, self.similarity, config), weight_decay=config.weight_decay
@@ -98,7 +97,7 @@ class SiameseTraining:
             inputs = fill_absent(image, mask, has_image=present, has_mask=has_mask)
             with torch.inference_mode(), self._autocast():
                 parts.append(normalize(self.network(*inputs).float(), dim=1).cpu().numpy())
-        length = descriptor_length(self.network.config)
+        length = self.network.length
         return np.concatenate(parts) if parts else np.empty((0, length), np.float32)
 
     def state(self) -> dict[str, Any]:

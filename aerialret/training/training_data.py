@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from aerialret.network.descriptors import covered, encode_masks
+from aerialret.network.inputs import covered, encode_masks
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet

@@ -9,6 +9,7 @@ from aerialret.config import Pipeline, override, parse_pipeline
 from aerialret.config.sources import SourceConfig
 from aerialret.config.toml import read_document
 from aerialret.errors import ConfigurationError
+from aerialret.recipes import read_recipe
 from aerialret.services.entries import is_rectangle, is_service
 
 WORKSPACE_FILE = "aerialret.toml"
@@ -74,7 +75,7 @@ def open_workspace(
     file = find_workspace(start)
     pipeline = _read(file) if file else Pipeline()
     if recipe is not None:
-        sections = read_document(recipe)
+        sections = read_recipe(recipe)
         pipeline = _anchored(_merged(pipeline, sections, recipe), recipe.parent, sections)
     if assignments:
         pipeline = override(pipeline, assignments)

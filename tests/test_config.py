@@ -9,7 +9,7 @@ import pytest
 from aerialret.config import Pipeline, as_plain, override, parse_pipeline, read_pipeline
 from aerialret.config.explain import explained
 from aerialret.errors import ConfigurationError, MissingInputError
-from aerialret.recipes import recipe_folders
+from aerialret.recipes import read_recipe, recipe_folders
 from aerialret.workspace import open_workspace
 
 RECIPES = sorted(recipe_folders("pipelines")[0].glob("*.toml"))
@@ -17,7 +17,7 @@ RECIPES = sorted(recipe_folders("pipelines")[0].glob("*.toml"))
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_shipped_pipeline_is_legal(path: Path) -> None:
-    assert isinstance(read_pipeline(path), Pipeline)
+    assert isinstance(parse_pipeline(read_recipe(path), origin=path.name), Pipeline)
 
 
 def test_the_published_recipe_differs_from_the_defaults_in_its_split_only() -> None:

@@ -10,7 +10,7 @@ from aerialret.cli import building, ingesting, measuring
 from aerialret.cli.shared_options import Assignments
 from aerialret.cli.telling import tell
 from aerialret.errors import ConfigurationError, WouldOverwriteError
-from aerialret.recipes import find_recipe
+from aerialret.recipes import find_recipe, read_recipe
 from aerialret.workspace import WORKSPACE_FILE, Workspace, open_workspace
 
 
@@ -21,13 +21,14 @@ def init(
     folder: Annotated[Path, typer.Argument(help="Folder of the workspace")] = Path(),
 ) -> None:
     """Write an aerialret.toml with every key, its unit and its default explained."""
-    from aerialret.config import Pipeline, read_pipeline
+    from aerialret.config import Pipeline, parse_pipeline
     from aerialret.config.explain import explained
 
     target = folder / WORKSPACE_FILE
     if target.exists():
         raise WouldOverwriteError(f"{target} exists; edit it, or delete it to start again")
-    start = read_pipeline(find_recipe("pipelines", pipeline)) if pipeline else Pipeline()
+    recipe = find_recipe("pipelines", pipeline) if pipeline else None
+    start = parse_pipeline(read_recipe(recipe), origin=str(recipe)) if recipe else Pipeline()
     write_text(target, explained(start))
     tell(f"wrote {target}; name your orthophotos under [sources.YEAR], then run 'aerialret ingest'")
 

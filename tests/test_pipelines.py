@@ -1,0 +1,122 @@
+"""Every recipe that ships is read strictly, names its source, and runs on a tiny territory."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from aerialret.config import Pipeline, parse_pipeline
+from aerialret.recipes import find_recipe, read_recipe, shipped_recipes
+
+SOURCES = {
+    "rfiap2020": "RFIAP 2020",
+    **{
+        f"{network}{variant}": f"RFIAP 2020, table {table}"
+        for network, table in (("resnet50", 3), ("gem", 4))
+        for variant in ("", "-mask", "-concatenation", "-early", "-late")
+    },
+    "ntxent": "table 7",
+    "mask-guided": "Alqasir, Muselet and Ducottet",
+    "getnet": "Yu, Liu, Sun, Wang and Zhang",
+    "contrastive": "Hadsell, Chopra and LeCun",
+    "triplet": "Schroff, Kalenichenko and Philbin",
+    "triplet-semi-hard": "Schroff, Kalenichenko and Philbin",
+    "triplet-hard": "Hermans, Beyer and Leibe",
+    "hierarchical-triplet": "Ge, Huang, Dong and Scott",
+    "proxy-nca": "Movshovitz-Attias, Toshev, Leung, Ioffe and Singh",
+    "softtriple": "Qian, Shang, Sun, Hu, Tacoma, Li and Jin",
+    "multi-similarity": "Wang, Han, Huang, Dong and Scott",
+    "divide-and-conquer": "Sanakoyeu, Tschernezki, Büchler and Ommer",
+    "hog": "Dalal and Triggs",
+    "colour-histogram": "Swain and Ballard",
+    "bow-sift": "Sivic and Zisserman",
+}
+"""What the leading comment of each published method's recipe says."""
+
+ONE_NETWORK = (
+    "triplet", "triplet-semi-hard", "triplet-hard", "hierarchical-triplet", "proxy-nca",
+    "softtriple", "multi-similarity", "divide-and-conquer",
+)  # fmt: skip
+OF_THE_LOSS = {
+    "loss", "margin", "miner", "centres", "batches", "clusters", "mining_interval", "schedule",
+    "rate_proxies",
+}  # fmt: skip
+
+RECIPES = [Path(name).stem for name in shipped_recipes("pipelines")]
+
+
+def recipe_file(name: str) -> Path:
+    return find_recipe("pipelines", f"pipelines/{name}.toml")
+
+
+def pipeline_of(name: str) -> Pipeline:
+    path = recipe_file(name)
+    return parse_pipeline(read_recipe(path), origin=str(path))
+
+
+def leading_comment(name: str) -> str:
+    """The comment that a file begins with, in one line."""
+    words = []
+    for line in recipe_file(name).read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        words += line.strip("# ").split()
+    return " ".join(words)
+
+
+def changes(name: str, *, section: str, base: str = "contrastive") -> set[str]:
+    """Keys in which two recipes differ."""
+    one, other = (asdict(getattr(pipeline_of(recipe), section)) for recipe in (name, base))
+    return {key for key in one if one[key] != other[key]}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_read_strictly_and_says_what_it_is(name: str) -> None:
+    pipeline_of(name)
+    assert len(leading_comment(name).split()) >= 10
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_recipe_of_a_published_method_names_its_source(name: str) -> None:
+    assert SOURCES[name] in leading_comment(name)
+
+
+@pytest.mark.parametrize("name", ONE_NETWORK)
+def test_metric_learning_recipes_differ_by_loss_and_batches_alone(name: str) -> None:
+    assert not changes(name, section="model")
+    assert {"loss"} <= changes(name, section="train") <= OF_THE_LOSS
+
+
+def test_no_two_recipes_are_the_same() -> None:
+    pipelines = {name: pipeline_of(name) for name in RECIPES}
+    for name, pipeline in pipelines.items():
+        assert [other for other, value in pipelines.items() if value == pipeline] == [name]
+
+
+def test_getnet_adds_a_transformer_to_contrastive_and_trains_the_rest_as_long() -> None:
+    getnet, contrastive = pipeline_of("getnet"), pipeline_of("contrastive")
+    assert changes("getnet", section="model") == {"transformer"}
+    assert changes("getnet", section="train") == {"schedule", "epochs"}
+    assert getnet.train.epochs == 2 * contrastive.train.epochs
+
+
+@pytest.mark.parametrize("network", ["resnet50", "gem"])
+def test_baselines_are_not_trained_and_see_what_their_names_say(network: str) -> None:
+    seen = {
+        variant: pipeline_of(f"{network}{variant}")
+        for variant in ("", "-mask", "-concatenation", "-early", "-late")
+    }
+    assert all(pipeline.train.epochs == 0 for pipeline in seen.values())
+    assert [pipeline.model.input for pipeline in seen.values()] == [
+        "image", "mask", "image+mask", "image+mask", "image+mask",
+    ]  # fmt: skip
+    assert [seen[v].model.fusion for v in ("-concatenation", "-early", "-late")] == [
+        "concatenation", "fixed", "late",
+    ]  # fmt: skip
+
+
+def test_published_figures_of_ntxent_are_followed() -> None:
+    train = pipeline_of("ntxent").train
+    assert (train.epochs, train.pairs_per_batch, train.temperature) == (100, 26, 100.0)
+    assert train.rate_trunk == train.rate_fusion == 1e-3
+    assert train.weight_decay == 1e-6

@@ -1,4 +1,4 @@
-"""The course of a training: a row for each epoch goes in, a CSV file and a plot come out."""
+"""The course of a training: a row for each epoch goes in, CSV files and a plot come out."""
 
 import csv
 import math
@@ -9,6 +9,11 @@ from typing import Any
 from aerialret.atomic import atomic_file
 
 COLUMNS = ("epoch", "loss", "val_map5", "hard")
+
+TIMING_NAME = "timing.csv"
+"""Beside the history, for the history is the same whenever and wherever it is made."""
+
+TIMING_COLUMNS = ("epoch", "seconds", "mining_s", "validation_s", "places_per_s")
 
 
 @dataclass(slots=True)
@@ -43,6 +48,54 @@ class History:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows([_cell(row[name]) for name in COLUMNS] for row in self.rows)
+
+
+@dataclass(slots=True)
+class Timing:
+    """What each epoch took by the clock, a row for each.
+
+    Attributes:
+        rows: epoch, seconds (of all of it), mining_s and validation_s (of which), places_per_s
+            (places trained on by seconds without validation).
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    @classmethod
+    def read(cls, path: Path, *, epochs: int) -> "Timing":
+        """The rows of an earlier run up to `epochs`; none if there was none."""
+        if not path.is_file():
+            return cls()
+        with path.open(newline="") as stream:
+            told = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+        rows = [{**row, "epoch": int(row["epoch"])} for row in told]
+        return cls([row for row in rows if row["epoch"] <= epochs])
+
+    def add(
+        self, *, epoch: int, seconds: float, mining_s: float, validation_s: float, places: int
+    ) -> dict[str, Any]:
+        """The new last row."""
+        row = {
+            "epoch": epoch, "seconds": seconds, "mining_s": mining_s, "validation_s": validation_s,
+            "places_per_s": places / max(seconds - validation_s, 1e-9),
+        }  # fmt: skip
+        self.rows.append(row)
+        return row
+
+    @property
+    def total_s(self) -> float:
+        """Seconds of all epochs."""
+        return float(sum(row["seconds"] for row in self.rows))
+
+    def write(self, path: Path) -> None:
+        """Writes the rows as CSV, to the millisecond."""
+        with atomic_file(path) as partial, partial.open("w", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(TIMING_COLUMNS)
+            writer.writerows(
+                [row["epoch"], *(f"{row[name]:.3f}" for name in TIMING_COLUMNS[1:])]
+                for row in self.rows
+            )
 
 
 def draw_curves(history: History, path: Path) -> None:

@@ -1,0 +1,146 @@
+"""Displacement: whole tiles and draws go in, what a photo of about that place shows comes out.
+
+Turn, zoom, the cut of a window, shift, quarter turns and mirroring are one resampling.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d, affine_grid, grid_sample
+
+from aerialret.config import TrainConfig
+from aerialret.training.augment import on_device
+
+_QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Displacements:
+    """The window of each of n tiles that is looked at.
+
+    Attributes:
+        turn_deg: float [n], by which the content turns counter-clockwise.
+        side: float [n], the window's side as a share of the tile's; above 1 it looks beyond.
+        centre: float [n, 2], x and y of the window's centre in normalised coordinates: the tile
+            reaches from -1 to 1, y points down.
+        symmetry: int [n], 0 to 7, what the window is turned and mirrored by afterwards; see
+            `augment.turn_and_flip`.
+    """
+
+    turn_deg: NDArray[np.float64]
+    side: NDArray[np.float64]
+    centre: NDArray[np.float64]
+    symmetry: NDArray[np.int64]
+
+    @classmethod
+    def draw(
+        cls,
+        count: int,
+        *,
+        config: TrainConfig,
+        tile_px: int,
+        rng: np.random.Generator,
+        window: bool,
+    ) -> "Displacements":
+        """Independent displacements of `count` tiles, without symmetry.
+
+        Args:
+            count: Tiles.
+            config: Its keys turn_deg, crop, zoom and shift_px.
+            tile_px: Side of a tile, the unit of shift_px.
+            rng: Source of the draws.
+            window: Cut a window of a side from `crop` to 1, anywhere that the turned window fits;
+                otherwise the window lies about the tile's centre.
+        """
+        turn_deg = rng.uniform(-config.turn_deg, config.turn_deg, count)
+        cut = rng.uniform(config.crop if window else 1.0, 1.0, count)
+        side = cut * np.exp(rng.uniform(-1, 1, count) * math.log(config.zoom))
+        turn = np.radians(turn_deg)
+        room = np.maximum(1 - side * (np.abs(np.cos(turn)) + np.abs(np.sin(turn))), 0)
+        centre = rng.uniform(-1, 1, (count, 2)) * room[:, None] * window
+        reach = config.shift_px
+        # The content moves one way when the window moves the other.
+        centre = centre - rng.integers(-reach, reach + 1, (count, 2)) * (2 / tile_px)
+        symmetry = np.zeros(count, np.int64)
+        return cls(turn_deg=turn_deg, side=side, centre=centre, symmetry=symmetry)
+
+    def with_symmetry(self, code: NDArray[np.int64]) -> "Displacements":
+        """The same windows, turned by quarters and mirrored as int [n] says."""
+        return replace(self, symmetry=code)
+
+    def take(self, rows: NDArray[np.int64]) -> "Displacements":
+        """The displacements of some of the tiles."""
+        return Displacements(
+            turn_deg=self.turn_deg[rows],
+            side=self.side[rows],
+            centre=self.centre[rows],
+            symmetry=self.symmetry[rows],
+        )
+
+    def matrices(self) -> NDArray[np.float32]:
+        """float32 [n, 2, 3]: from the window's normalised x, y, 1 to the tile's x, y."""
+        turn = np.radians(self.turn_deg)
+        cosine, sine = np.cos(turn), np.sin(turn)
+        turned = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
+        linear = self.side[:, None, None] * (turned @ _SYMMETRIES[self.symmetry])
+        return np.concatenate([linear, self.centre[:, :, None]], axis=2).astype(np.float32)
+
+
+def displaced(
+    pixels: Tensor, draws: Displacements, *, out_px: int, nearest: slice | None = None
+) -> Tensor:
+    """The windows, resampled: float [n, channels, out_px, out_px].
+
+    Bilinear; where a window is larger than `out_px`, its pixels are averaged first. What lies
+    beyond a tile is its reflection.
+
+    Args:
+        pixels: [n, channels, side, side], float or uint8, which counts as 255ths.
+        draws: The windows.
+        out_px: Side of what comes out.
+        nearest: Channels of which the nearest pixel is taken, so that classes do not mix.
+    """
+    n, channels, side = pixels.shape[:3]
+    result = torch.empty((n, channels, out_px, out_px), device=pixels.device)
+    if not n:
+        return result
+    exact = list(range(channels))[nearest] if nearest else []
+    smooth = [channel for channel in range(channels) if channel not in exact]
+    matrices = on_device(draws.matrices(), pixels.device)
+    grid = affine_grid(matrices, [n, 1, out_px, out_px], align_corners=False)
+    if exact:
+        result[:, exact] = _sampled(_unit(pixels[:, exact]), grid, mode="nearest")
+    shrinking = np.maximum(np.rint(draws.side * side / out_px), 1).astype(np.int64)
+    for factor in np.unique(shrinking).tolist() if smooth else []:
+        some = on_device(np.flatnonzero(shrinking == factor), pixels.device)
+        averaged = _averaged(_unit(pixels[:, smooth][some]), factor)
+        result[some[:, None], torch.tensor(smooth, device=pixels.device)] = _sampled(
+            averaged, grid[some], mode="bilinear"
+        )
+    return result
+
+
+def _sampled(pixels: Tensor, grid: Tensor, *, mode: str) -> Tensor:
+    return grid_sample(pixels, grid, mode=mode, padding_mode="reflection", align_corners=False)
+
+
+def _averaged(pixels: Tensor, factor: int) -> Tensor:
+    """Means of `factor` x `factor` pixels; normalised coordinates stay as they are."""
+    return pixels if factor == 1 else adaptive_avg_pool2d(pixels, -(-pixels.shape[-1] // factor))
+
+
+def _unit(pixels: Tensor) -> Tensor:
+    return pixels.float().div(255) if pixels.dtype == torch.uint8 else pixels
+
+
+def _symmetries() -> NDArray[np.float64]:
+    """Float [8, 2, 2]: where `turn_and_flip` takes what it puts at x, y, by its code."""
+    turns = [np.linalg.matrix_power(_QUARTER, quarters) for quarters in range(4)]
+    return np.stack(turns + [turn @ np.diag([-1.0, 1.0]) for turn in turns])
+
+
+_SYMMETRIES = _symmetries()

@@ -387,7 +387,9 @@ def test_json_has_one_object_a_line_for_each_result(answers: tuple[PhotoAnswer, 
     hits = [hit for answer in answers for hit in answer.hits]
     assert len(objects) == len(hits) == 6
     for found, hit in zip(objects, hits, strict=True):
-        names = ["query", "rank", "tile", "date", "score", "modality", "crs", "bounds"]
+        names = [
+            "query", "rank", "tile", "date", "score", "rotation_deg", "modality", "crs", "bounds",
+        ]  # fmt: skip
         assert list(found) == names
         assert found["tile"] == hit.place
         assert found["bounds"] == list(hit.bounds)
@@ -493,3 +495,18 @@ def test_the_contact_sheet_does_without_the_tile_set(
     assert alone.tileset is None
     contact_sheet(answers, alone, tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size > 5000
+
+
+def test_a_turned_photo_is_found_when_turns_are_tried_and_its_turn_is_told(
+    index: Index, tmp_path: Path
+) -> None:
+    tile = index.tiles.iloc[3]
+    cell = TileId(int(tile["col"]), int(tile["row"]))
+    image = index.tileset.read(str(tile["date"]), [cell]).images[0]
+    turned = np.ascontiguousarray(np.rot90(image, -1, (1, 2)).transpose(1, 2, 0))
+    Picture.fromarray(turned).save(tmp_path / "turned.png")
+    answers = query([tmp_path / "turned.png"], index=index, top=1, rotations=4).answers
+    assert answers[0].hits[0].place == tile["place"]
+    assert answers[0].turns_deg == (90,)
+    line = json.loads(format_answers(answers, output_format="json"))
+    assert line["rotation_deg"] == 90

@@ -21,7 +21,7 @@ from aerialret.network.checkpoint import load_model
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import Index, load_index
-from aerialret.retrieval.search import Hit, search
+from aerialret.retrieval.search import Hit, best_of_views, search
 from aerialret.retrieval.vector_index import VectorIndex, build_vector_index, exact_neighbours
 from aerialret.tiles.area import read_area
 from aerialret.tiles.dates import DateInterval, parse_interval
@@ -200,3 +200,33 @@ def test_an_area_that_cannot_be_used_is_refused(
         gpd.GeoDataFrame(geometry=square).to_file(tmp_path / "bare.gpkg")
     with pytest.raises(error, match=message):
         read_area(text.format(tmp=tmp_path), crs=GRID.crs)
+
+
+@pytest.mark.parametrize("factory", ["Flat", "IVF4,Flat"])
+def test_the_best_of_several_views_is_what_exact_search_says(factory: str) -> None:
+    random = np.random.default_rng(4)
+    gallery = random.normal(size=(60, 8)).astype(np.float32)
+    gallery /= np.linalg.norm(gallery, axis=1, keepdims=True)
+    queries = 0.3 * random.normal(size=(10, 3, 8)).astype(np.float32)
+    vectors = build_vector_index(gallery, recipe=Recipe(factory=factory, nprobe=4))
+    best, views = best_of_views(vectors, queries, top=7)
+    exact = exact_neighbours(queries, gallery, top=7)
+    np.testing.assert_array_equal(best.rows, exact.rows)
+    np.testing.assert_allclose(best.scores, exact.scores, atol=1e-6)
+    scores = np.einsum("nvr,nkr->nkv", queries, gallery[best.rows])
+    np.testing.assert_array_equal(views, scores.argmax(axis=2))
+
+
+def test_views_that_find_too_little_leave_empty_places() -> None:
+    gallery = np.eye(4, dtype=np.float32)
+    vectors = build_vector_index(gallery, recipe=Recipe())
+    selected = np.array([False, True, False, True])
+    queries = gallery[[1, 3]][None]
+    best, _ = best_of_views(vectors, queries, top=4, selected=selected)
+    assert best.rows.tolist() == [[1, 3, -1, -1]]
+
+
+def test_no_query_of_several_views_gives_no_answer() -> None:
+    vectors = build_vector_index(np.eye(4, dtype=np.float32), recipe=Recipe())
+    best, views = best_of_views(vectors, np.empty((0, 3, 4), np.float32), top=2)
+    assert best.rows.shape == views.shape == (0, 2)

@@ -47,6 +47,14 @@ def query(
     photo_crs: Annotated[
         str, typer.Option(help="CRS of photos with a position but no CRS")
     ] = _SOURCE.ortho_crs,
+    rotations: Annotated[
+        int | None,
+        typer.Option(
+            help="Turns of the photo to try, evenly over the circle [default: the model's recipe]",
+            min=1,
+            max=360,
+        ),
+    ] = None,
     output_format: Annotated[
         Literal["table", "json", "geojson", "csv"],
         typer.Option("--format", help="What goes to stdout"),
@@ -73,6 +81,7 @@ def query(
         classes=classes,
         vector_crs=vector_crs,
         photo_crs=photo_crs,
+        rotations=rotations or (workspace.pipeline.query.rotations if workspace.file else None),
         output_format=output_format,
         out=out,
         sheet=sheet,
@@ -92,6 +101,7 @@ def answer(
     classes: str = _SOURCE.classes,
     vector_crs: str = _SOURCE.vector_crs,
     photo_crs: str = _SOURCE.ortho_crs,
+    rotations: int | None = None,
     output_format: str = "table",
     out: Path | None = None,
     sheet: Path | None = None,
@@ -119,6 +129,7 @@ def answer(
             classes=classes,
             vector_crs=vector_crs,
             photo_crs=photo_crs,
+            rotations=rotations or opened.model.asking.rotations,
             progress=lambda done, total: progress("photos", done, total),
         )
     typer.echo(format_answers(result.answers, output_format=output_format), nl=False)

@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from aerialret.atomic import atomic_file
-from aerialret.config import ModelConfig
+from aerialret.config import ModelConfig, QueryConfig
 from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
 from aerialret.manifest import Manifest, read_manifest
@@ -63,6 +63,12 @@ class Model:
     def length(self) -> int:
         """Numbers in a vector that the search compares."""
         return vector_length(self.network)
+
+    @property
+    def asking(self) -> QueryConfig:
+        """How its recipe says that it is asked: turns to try, results to check."""
+        asked = self.manifest.facts.get("asking", {})
+        return parse_section(QueryConfig, asked, origin=str(self.folder))
 
     @property
     def content_hash(self) -> str:

@@ -16,12 +16,14 @@ from aerialret.tiles.grid import Bounds
 FORMATS = ("table", "json", "geojson", "csv")
 
 COLUMNS = (
-    "query", "rank", "tile", "date", "score", "modality", "crs", "left", "bottom", "right", "top",
+    "query", "rank", "tile", "date", "score", "rotation_deg", "modality", "crs",
+    "left", "bottom", "right", "top",
 )  # fmt: skip
 """Columns of CSV and of written layers; JSON has the last four as one list, `bounds`."""
 
 _DEGREE_DIGITS = 7  # 1 cm
 _SCORE_DIGITS = 6
+_TURN_DIGITS = 2
 
 
 def format_answers(answers: Sequence[PhotoAnswer], *, output_format: str) -> str:
@@ -74,13 +76,18 @@ def results(answers: Sequence[PhotoAnswer]) -> Iterator[tuple[PhotoAnswer, Hit]]
 
 
 def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
-    """A result as plain values; `bounds` is left, bottom, right, top in `crs`."""
+    """A result as plain values.
+
+    `bounds` is left, bottom, right, top in `crs`; `rotation_deg` the counter-clockwise turn that
+    brings the photo to north up, as far as turns were tried.
+    """
     return {
         "query": answer.query,
         "rank": hit.rank,
         "tile": hit.place,
         "date": hit.date,
         "score": round(hit.score, _SCORE_DIGITS),
+        "rotation_deg": round(answer.turns_deg[hit.rank - 1], _TURN_DIGITS),
         "modality": answer.modality,
         "crs": answer.crs,
         "bounds": list(hit.bounds),

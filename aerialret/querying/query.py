@@ -9,7 +9,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aerialret.config import SourceConfig
 from aerialret.errors import AerialretError, ConfigurationError, NothingToDoError
-from aerialret.network.descriptors import Modality, describe, modalities_of
+from aerialret.network.descriptors import Modality, describe_queries, modalities_of, turn_of_view
 from aerialret.querying.photo import Photo, read_photo
 from aerialret.querying.pictures import has_mask
 from aerialret.retrieval.descriptor_chunks import Progress
@@ -28,6 +28,7 @@ class PhotoAnswer:
         modality: What the photo was described by.
         notes: What was assumed, cut off or left out, for the user to read.
         hits: The answers, the best first.
+        turns_deg: For each hit, the turn of the photo, counter-clockwise, that fitted it best.
         photo: The photo as it was searched.
         crs: CRS of the hits' bounds.
     """
@@ -36,6 +37,7 @@ class PhotoAnswer:
     modality: Modality
     notes: tuple[str, ...]
     hits: tuple[Hit, ...]
+    turns_deg: tuple[float, ...]
     photo: Photo
     crs: str
 
@@ -67,6 +69,7 @@ def query(
     classes: str = "bdtopo",
     vector_crs: str = "",
     photo_crs: str = "",
+    rotations: int = 1,
     batch_size: int = 32,
     progress: Progress | None = None,
 ) -> QueryResult:
@@ -82,6 +85,7 @@ def query(
         classes: Class mapping of the vectors.
         vector_crs: CRS of vector layers that carry none.
         photo_crs: CRS of photos with a position but without a CRS.
+        rotations: Turns of each photo that are tried, evenly over the circle.
         batch_size: Photos described at once.
         progress: Told the photos done and the photos in all.
 
@@ -97,7 +101,7 @@ def query(
     for start in range(0, len(photos), batch_size):
         some = photos[start : start + batch_size]
         read = _read(some, rejected, index=index, source=source)
-        answers += _answers(read, index=index, top=top, dates=dates, area=area)
+        answers += _answers(read, index=index, top=top, dates=dates, area=area, rotations=rotations)
         if progress:
             progress(start + len(some), len(photos))
     _require_answers(answers, rejected)
@@ -138,6 +142,7 @@ def _answers(
     top: int,
     dates: DateInterval | None,
     area: BaseGeometry | None,
+    rotations: int,
 ) -> list[PhotoAnswer]:
     if not photos:
         return []
@@ -147,12 +152,19 @@ def _answers(
         np.stack([photo.valid for photo in photos]),
     )
     richest = modalities_of(index.model.config)[0]
-    descriptors = describe(index.model, batch, modality=richest, batch_size=len(photos))
+    descriptors = describe_queries(
+        index.model, batch, modality=richest, rotations=rotations, batch_size=len(photos)
+    )
     results = search(index, descriptors, top=top, dates=dates, area=area)
-    return [_answer(photo, hits, index) for photo, hits in zip(photos, results, strict=True)]
+    views = descriptors.shape[1]
+    turns = [
+        tuple(turn_of_view(hit.view, views=views, rotations=rotations) for hit in hits)
+        for hits in results
+    ]
+    return [_answer(*found, index) for found in zip(photos, results, turns, strict=True)]
 
 
-def _answer(photo: Photo, hits: list[Hit], index: Index) -> PhotoAnswer:
+def _answer(photo: Photo, hits: list[Hit], turns: tuple[float, ...], index: Index) -> PhotoAnswer:
     seen = modalities_of(index.model.config)[0]
     modality: Modality = "image" if seen == "image+mask" and not has_mask(photo.mask) else seen
     return PhotoAnswer(
@@ -160,6 +172,7 @@ def _answer(photo: Photo, hits: list[Hit], index: Index) -> PhotoAnswer:
         modality=modality,
         notes=(*photo.notes, *_modality_notes(photo, seen)),
         hits=tuple(hits),
+        turns_deg=turns,
         photo=photo,
         crs=index.grid.crs,
     )

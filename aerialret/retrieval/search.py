@@ -1,6 +1,7 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import shapely
@@ -9,10 +10,19 @@ from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import NothingToDoError
 from aerialret.retrieval.index_store import Index
-from aerialret.retrieval.vector_index import NO_ROW
+from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
 from aerialret.tiles.grid import Bounds, TileId
+
+
+class SearchableVectors(Protocol):
+    """What can be searched: an index of FAISS, or an inverted file."""
+
+    def search(
+        self, queries: Descriptors, *, top: int, selected: NDArray[np.bool_] | None = None
+    ) -> Neighbours:
+        """The `top` nearest vectors of each query (float32 [n, R])."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +37,7 @@ class Hit:
         date: Date of the tile that was found.
         score: Cosine similarity of the descriptors, -1 to 1; 1 is best.
         bounds: The cell's rectangle in the index's CRS.
+        view: Which of the query's vectors fitted best.
     """
 
     rank: int
@@ -36,6 +47,7 @@ class Hit:
     date: str
     score: float
     bounds: Bounds
+    view: int = 0
 
     @property
     def tile(self) -> TileId:
@@ -51,11 +63,11 @@ def search(
     dates: DateInterval | None = None,
     area: BaseGeometry | None = None,
 ) -> list[list[Hit]]:
-    """The `top` best answers to each descriptor, the best first; fewer where there are fewer.
+    """The `top` best answers to each query, the best first; fewer where there are fewer.
 
     Args:
         index: Where to search.
-        descriptors: float32 [n, R], unit vectors.
+        descriptors: float32 [n, R], or [n, V, R] of which the best of V counts for each tile.
         top: Answers for each descriptor.
         dates: Only tiles whose date overlaps this interval can be found.
         area: Only tiles that share area with this geometry (in the index's CRS) can be found.
@@ -65,10 +77,55 @@ def search(
     """
     selected = select_tiles(index, dates=dates, area=area)
     available = len(index) if selected is None else int(selected.sum())
-    found = index.vectors.search(descriptors, top=min(top, available), selected=selected)
-    return [
-        _hits(index, rows, scores) for rows, scores in zip(found.rows, found.scores, strict=True)
-    ]
+    found, views = best_of_views(
+        index.vectors, descriptors, top=min(top, available), selected=selected
+    )
+    return [_hits(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
+
+
+def best_of_views(
+    vectors: SearchableVectors,
+    queries: NDArray[np.float32],
+    *,
+    top: int,
+    selected: NDArray[np.bool_] | None = None,
+) -> tuple[Neighbours, NDArray[np.int64]]:
+    """The neighbours of each query, and which of its vectors fitted each best: int [n, top].
+
+    A tile that is among the best `top` by its best view is among those of that view, so that
+    merging the lists of all views loses nothing.
+
+    Args:
+        vectors: Where to search.
+        queries: float32 [n, R] or [n, V, R].
+        top: Neighbours for each query, at most as many as there are vectors.
+        selected: The vectors that may be found; None for all.
+    """
+    count, views = len(queries), 1 if queries.ndim == 2 else queries.shape[1]
+    flat = np.ascontiguousarray(queries.reshape(count * views, queries.shape[-1]))
+    found = vectors.search(flat, top=top, selected=selected)
+    if views == 1:
+        return found, np.zeros_like(found.rows)
+    rows = found.rows.reshape(count, views * top)
+    scores = found.scores.reshape(count, views * top)
+    best = Neighbours(
+        np.full((count, top), NO_ROW, np.int64), np.full((count, top), -np.inf, np.float32)
+    )
+    best_views = np.zeros((count, top), np.int64)
+    for query in range(count):
+        picked = _best_of_each_row(rows[query], scores[query])[:top]
+        best.rows[query, : len(picked)] = rows[query, picked]
+        best.scores[query, : len(picked)] = scores[query, picked]
+        best_views[query, : len(picked)] = picked // top
+    return best, best_views
+
+
+def _best_of_each_row(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Positions of the best score of each different row, the best first."""
+    there = np.flatnonzero(rows != NO_ROW)
+    order = there[np.argsort(-scores[there], kind="stable")]
+    _, first = np.unique(rows[order], return_index=True)
+    return order[np.sort(first)]
 
 
 def select_tiles(
@@ -114,12 +171,15 @@ def _rectangle(bounds: object) -> str:
     return ",".join(f"{value:.0f}" for value in bounds)  # type: ignore[attr-defined]
 
 
-def _hits(index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32]) -> list[Hit]:
+def _hits(
+    index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32], views: NDArray[np.int64]
+) -> list[Hit]:
     kept = rows != NO_ROW
     tiles = index.tiles.iloc[rows[kept]]
     columns = zip(
-        tiles["place"], tiles["col"], tiles["row"], tiles["date"], scores[kept], strict=True
-    )
+        tiles["place"], tiles["col"], tiles["row"], tiles["date"], scores[kept], views[kept],
+        strict=True,
+    )  # fmt: skip
     return [
         Hit(
             rank=rank,
@@ -129,6 +189,7 @@ def _hits(index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32]) ->
             date=str(date),
             score=float(score),
             bounds=index.grid.bounds(TileId(int(col), int(row))),
+            view=int(view),
         )
-        for rank, (place, col, row, date, score) in enumerate(columns, start=1)
+        for rank, (place, col, row, date, score, view) in enumerate(columns, start=1)
     ]

@@ -1,12 +1,15 @@
 """Every recipe that ships is read strictly, names its source, and runs on a tiny territory."""
 
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
-from aerialret.config import Pipeline, parse_pipeline
+from aerialret.config import EvaluateConfig, Pipeline, override, parse_pipeline
 from aerialret.recipes import find_recipe, read_recipe, shipped_recipes
+from aerialret.tiles.tileset import TileSet
+from tests.tiny_tileset import tiny_tileset
 
 SOURCES = {
     "rfiap2020": "RFIAP 2020",
@@ -41,6 +44,23 @@ OF_THE_LOSS = {
     "loss", "margin", "miner", "centres", "batches", "clusters", "mining_interval", "schedule",
     "rate_proxies",
 }  # fmt: skip
+
+TINY = [
+    "model.backbone=resnet18", "model.trunk=layer3", "model.weights=none",
+    "model.head_filters=[16, 16, 16]", "model.head_padding=1", "model.dimensions=16",
+    "model.words=20", "model.hog_cells=4", "train.pairs_per_batch=6", "train.clusters=2",
+    "train.frozen_stages=0", "train.shift_px=2", "train.threads=1", "train.device=cpu",
+    "train.precision=float32", "split.method=blocks", "split.block_tiles=2",
+    "split.buffer_tiles=0", "split.val_share=0.2", "split.test_share=0.3", "query.rerank_top=3",
+]  # fmt: skip
+"""What makes any recipe fit a territory of 28 tiles and a second of computing."""
+
+EPOCHS = 2
+"""Enough for each half of an alternating schedule, and for clusters and what follows them."""
+
+PARTS = (
+    "aerialret.training.loop", "aerialret.training.objectives", "aerialret.network.classical",
+)  # fmt: skip
 
 RECIPES = [Path(name).stem for name in shipped_recipes("pipelines")]
 
@@ -120,3 +140,27 @@ def test_published_figures_of_ntxent_are_followed() -> None:
     assert (train.epochs, train.pairs_per_batch, train.temperature) == (100, 26, 100.0)
     assert train.rate_trunk == train.rate_fusion == 1e-3
     assert train.weight_decay == 1e-6
+
+
+@pytest.fixture(scope="module")
+def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
+    return tiny_tileset(tmp_path_factory.mktemp("tileset") / "tiles", tile_px=48)
+
+
+@pytest.mark.skipif(not all(map(find_spec, PARTS)), reason="not all methods are there yet")
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_trains_and_is_measured_on_a_tiny_territory(
+    name: str, tileset: TileSet, tmp_path: Path
+) -> None:
+    from aerialret.evaluation.evaluate import evaluate
+    from aerialret.network.checkpoint import load_model
+    from aerialret.training.train import train
+
+    shipped = pipeline_of(name)
+    epochs = min(shipped.train.epochs, EPOCHS)
+    tiny = override(shipped, [*TINY, f"train.epochs={epochs}"])
+    assert train(tileset, tmp_path / "model", pipeline=tiny).epochs == epochs
+    config = EvaluateConfig(worst=2, untrained=False)
+    metrics = evaluate(tileset, load_model(tmp_path / "model"), tmp_path / "report", config=config)
+    assert metrics["queries"] > 0
+    assert 0 <= metrics["map@5"] <= 1

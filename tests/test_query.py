@@ -498,8 +498,9 @@ def test_the_contact_sheet_does_without_the_tile_set(
 
 
 def test_a_turned_photo_is_found_when_turns_are_tried_and_its_turn_is_told(
-    index: Index, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
+    index = make_index(tmp_path / "images", network_input="image")
     tile = index.tiles.iloc[3]
     cell = TileId(int(tile["col"]), int(tile["row"]))
     image = index.tileset.read(str(tile["date"]), [cell]).images[0]

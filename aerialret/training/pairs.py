@@ -16,10 +16,12 @@ class Batch:
     Attributes:
         places: int [n]; each gives one positive pair.
         strangers: int [n]; another place for each of `places`, for the sampled negative.
+        learner: The slice of the descriptor that learns from this batch; None for all of it.
     """
 
     places: NDArray[np.int64]
     strangers: NDArray[np.int64]
+    learner: slice | None = None
 
 
 def hard_places(ranks: NDArray[np.int64], *, below: float) -> NDArray[np.int64]:

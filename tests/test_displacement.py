@@ -22,12 +22,12 @@ def pixels(n: int, *, channels: int = 4, side: int = SIDE) -> torch.Tensor:
 
 def still(n: int) -> Displacements:
     config, rng = TrainConfig(), np.random.default_rng(0)
-    return Displacements.draw(n, config=config, tile_px=SIDE, rng=rng, window=True)
+    return Displacements.draw(n, config=config, rng=rng, window=True)
 
 
 def drawn(n: int, *, config: TrainConfig = STRONG, window: bool = True) -> Displacements:
     rng = np.random.default_rng(5)
-    return Displacements.draw(n, config=config, tile_px=SIDE, rng=rng, window=window)
+    return Displacements.draw(n, config=config, rng=rng, window=window)
 
 
 def test_without_displacement_nothing_changes() -> None:
@@ -44,7 +44,7 @@ def test_symmetries_are_those_of_turn_and_flip() -> None:
 def test_a_shift_moves_content_as_shift_does() -> None:
     config = TrainConfig(shift_px=4)
     draws = drawn(6, config=config, window=False)
-    offsets = -np.rint(draws.centre[:, ::-1] * SIDE / 2).astype(np.int64)
+    offsets = draws.shift_px
     assert np.abs(offsets).max() == 4
     moved = displaced(pixels(6), draws, out_px=SIDE)
     inner = slice(4, SIDE - 4)
@@ -61,7 +61,9 @@ def test_windows_are_those_of_scipy(mode: str, order: int) -> None:
     tiles = pixels(n, channels=2)
     nearest = slice(0, 2) if mode == "nearest" else None
     result = displaced(tiles, draws, out_px=out_px, nearest=nearest).numpy()
-    for tile, matrix, found in zip(tiles.numpy(), draws.matrices(), result, strict=True):
+    for tile, matrix, found in zip(
+        tiles.numpy(), draws.matrices(tile_px=SIDE), result, strict=True
+    ):
         # From x, y in -1..1 to row, column in pixels, both ways.
         to_pixels = np.array([[0, SIDE / 2], [SIDE / 2, 0]])
         from_pixels = np.array([[0, 2 / out_px], [2 / out_px, 0]])
@@ -95,10 +97,11 @@ def test_shrinking_averages_instead_of_picking() -> None:
 
 
 def test_every_window_of_the_query_date_fits_its_tile() -> None:
-    config = TrainConfig(turn_deg=180.0, crop=0.3)
-    draws = drawn(500, config=replace(config, crop=0.3))
+    draws = drawn(500, config=TrainConfig(turn_deg=180.0, crop=0.3))
     small = draws.side < 1 / np.sqrt(2)
-    corners = draws.matrices() @ np.array([[-1, 1, 1, -1], [-1, -1, 1, 1], [1, 1, 1, 1]])
+    corners = draws.matrices(tile_px=SIDE) @ np.array(
+        [[-1, 1, 1, -1], [-1, -1, 1, 1], [1, 1, 1, 1]]
+    )
     assert np.abs(corners[small]).max() <= 1 + 1e-6
     assert np.abs(draws.centre).max() > 0.3
     assert draws.side.min() >= 0.3

@@ -91,7 +91,7 @@ def two(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
         2,
         "torch.save(own.train(world), folder / f'{world.rank}.pt')\n"
         "norm = torch.nn.BatchNorm1d(2); norm.running_mean += world.rank\n"
-        "world.average_buffers(norm); world.barrier()\n"
+        "world.average_statistics(norm); world.barrier()\n"
         "told = world.broadcast_object({'from': world.rank})\n"
         "print(world.is_first, told, norm.running_mean.tolist(), world.share(5).tolist())",
         folder,

@@ -27,6 +27,7 @@ class Displacements:
         side: float [n], the window's side as a share of the tile's; above 1 it looks beyond.
         centre: float [n, 2], x and y of the window's centre in normalised coordinates: the tile
             reaches from -1 to 1, y points down.
+        shift_px: int [n, 2], pixels of the tile by which the content moves down and right.
         symmetry: int [n], 0 to 7, what the window is turned and mirrored by afterwards; see
             `augment.turn_and_flip`.
     """
@@ -34,24 +35,18 @@ class Displacements:
     turn_deg: NDArray[np.float64]
     side: NDArray[np.float64]
     centre: NDArray[np.float64]
+    shift_px: NDArray[np.int64]
     symmetry: NDArray[np.int64]
 
     @classmethod
     def draw(
-        cls,
-        count: int,
-        *,
-        config: TrainConfig,
-        tile_px: int,
-        rng: np.random.Generator,
-        window: bool,
+        cls, count: int, *, config: TrainConfig, rng: np.random.Generator, window: bool
     ) -> "Displacements":
         """Independent displacements of `count` tiles, without symmetry.
 
         Args:
             count: Tiles.
             config: Its keys turn_deg, crop, zoom and shift_px.
-            tile_px: Side of a tile, the unit of shift_px.
             rng: Source of the draws.
             window: Cut a window of a side from `crop` to 1, anywhere that the turned window fits;
                 otherwise the window lies about the tile's centre.
@@ -63,10 +58,11 @@ class Displacements:
         room = np.maximum(1 - side * (np.abs(np.cos(turn)) + np.abs(np.sin(turn))), 0)
         centre = rng.uniform(-1, 1, (count, 2)) * room[:, None] * window
         reach = config.shift_px
-        # The content moves one way when the window moves the other.
-        centre = centre - rng.integers(-reach, reach + 1, (count, 2)) * (2 / tile_px)
+        shift_px = rng.integers(-reach, reach + 1, (count, 2))
         symmetry = np.zeros(count, np.int64)
-        return cls(turn_deg=turn_deg, side=side, centre=centre, symmetry=symmetry)
+        return cls(
+            turn_deg=turn_deg, side=side, centre=centre, shift_px=shift_px, symmetry=symmetry
+        )
 
     def with_symmetry(self, code: NDArray[np.int64]) -> "Displacements":
         """The same windows, turned by quarters and mirrored as int [n] says."""
@@ -78,16 +74,19 @@ class Displacements:
             turn_deg=self.turn_deg[rows],
             side=self.side[rows],
             centre=self.centre[rows],
+            shift_px=self.shift_px[rows],
             symmetry=self.symmetry[rows],
         )
 
-    def matrices(self) -> NDArray[np.float32]:
+    def matrices(self, *, tile_px: int) -> NDArray[np.float32]:
         """float32 [n, 2, 3]: from the window's normalised x, y, 1 to the tile's x, y."""
         turn = np.radians(self.turn_deg)
         cosine, sine = np.cos(turn), np.sin(turn)
         turned = np.stack([cosine, -sine, sine, cosine], axis=1).reshape(-1, 2, 2)
         linear = self.side[:, None, None] * (turned @ _SYMMETRIES[self.symmetry])
-        return np.concatenate([linear, self.centre[:, :, None]], axis=2).astype(np.float32)
+        # The content moves one way when the window moves the other.
+        centre = self.centre - self.shift_px[:, ::-1] * (2 / tile_px)
+        return np.concatenate([linear, centre[:, :, None]], axis=2).astype(np.float32)
 
 
 def displaced(
@@ -110,7 +109,7 @@ def displaced(
         return result
     exact = list(range(channels))[nearest] if nearest else []
     smooth = [channel for channel in range(channels) if channel not in exact]
-    matrices = on_device(draws.matrices(), pixels.device)
+    matrices = on_device(draws.matrices(tile_px=side), pixels.device)
     grid = affine_grid(matrices, [n, 1, out_px, out_px], align_corners=False)
     if exact:
         result[:, exact] = _sampled(_unit(pixels[:, exact]), grid, mode="nearest")

@@ -18,10 +18,14 @@ import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from aerialret.errors import ConfigurationError
 
 T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
+
+_TORCHRUN = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 
 _PATIENCE = timedelta(minutes=30)  # the first process alone may validate, fit and write meanwhile
 
@@ -41,27 +45,35 @@ class World:
     local_rank: int = 0
 
     @classmethod
-    def join(cls) -> "World":
-        """The processes that torchrun has started, connected; without torchrun, this one alone.
+    def from_environment(cls) -> "World":
+        """The processes that torchrun has started, not yet connected; without it, this one alone.
 
         Raises:
-            ConfigurationError: torchrun's environment is incomplete, or there are more processes
-                on this machine than GPUs.
+            ConfigurationError: torchrun's environment is incomplete.
         """
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
-        names = ("RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
-        missing = [name for name in names if name not in os.environ]
+        missing = [name for name in _TORCHRUN if name not in os.environ]
         if missing:
             raise ConfigurationError(
                 f"WORLD_SIZE is {size}, but {missing[0]} is not set; start the training with "
                 "torchrun, or unset WORLD_SIZE"
             )
-        world = cls(
-            rank=int(os.environ["RANK"]), size=size, local_rank=int(os.environ["LOCAL_RANK"])
-        )
-        world._connect()
+        rank, local_rank = int(os.environ["RANK"]), int(os.environ["LOCAL_RANK"])
+        return cls(rank=rank, size=size, local_rank=local_rank)
+
+    @classmethod
+    def join(cls) -> "World":
+        """`from_environment`, connected.
+
+        Raises:
+            ConfigurationError: torchrun's environment is incomplete, or there are more processes
+                on this machine than GPUs.
+        """
+        world = cls.from_environment()
+        if world.size > 1:
+            world._connect()
         return world
 
     @property
@@ -104,23 +116,26 @@ class World:
         """
         self._reduce_gradients(parameters, divisor=self.size)
 
-    def average_buffers(self, module: nn.Module) -> None:
-        """Averages running statistics, which every process took from its share of the batches."""
+    def average_statistics(self, network: nn.Module) -> None:
+        """Averages running batch statistics, which every process took from its own share."""
         if self.size == 1:
             return
-        for buffer in module.buffers():
-            if buffer.is_floating_point():
-                dist.all_reduce(buffer)
-                buffer.div_(self.size)
+        for module in network.modules():
+            if isinstance(module, _BatchNorm):
+                for statistic in (module.running_mean, module.running_var):
+                    if statistic is not None:
+                        dist.all_reduce(statistic)
+                        statistic.div_(self.size)
 
-    def prepared(self, network: nn.Module, *, device: torch.device) -> nn.Module:
+    def prepared(self, network: M, *, device: torch.device) -> M:
         """The network with batch statistics over all processes, where the device can do that.
 
         torch joins them on GPUs only: on CPUs each process normalises by its own share.
         """
         if self.size == 1 or device.type != "cuda":
             return network
-        convert: Callable[[nn.Module], nn.Module] = nn.SyncBatchNorm.convert_sync_batchnorm
+        # A network of layers is changed in place; only a layer by itself would become another.
+        convert: Callable[[M], M] = nn.SyncBatchNorm.convert_sync_batchnorm
         return convert(network)
 
     def barrier(self) -> None:

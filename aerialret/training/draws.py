@@ -39,7 +39,11 @@ class Draws:
 
     def first(self, n: int) -> "Draws":
         """Those of the first `n` places."""
-        return Draws(self.turns[:n], self.keeps_image[:n], self.keeps_mask[:n])
+        return self.take(np.arange(n))
+
+    def take(self, rows: NDArray[np.int64]) -> "Draws":
+        """Those of some of the places."""
+        return Draws(self.turns[rows], self.keeps_image[rows], self.keeps_mask[rows])
 
     def at_another_date(self, *, config: TrainConfig, rng: np.random.Generator) -> "Draws":
         """The same turns; half of the places lose other modalities at this date.

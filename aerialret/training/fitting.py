@@ -47,9 +47,10 @@ def _outputs(
     network: nn.Module, places: PlacePixels, modality: Modality, device: torch.device
 ) -> Tensor:
     """What the network gives for every training tile: float [2 places, R]."""
+    side = network.config.input_px  # type: ignore[union-attr]
     with torch.no_grad():
         parts = [
-            seen_by(network, whole(pixels, rows, device=device), modality)
+            seen_by(network, whole(pixels, rows, device=device, side=side), modality)  # type: ignore[arg-type]
             for pixels, rows in _portions(places)
         ]
     return torch.cat(parts)

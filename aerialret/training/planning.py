@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 
 from aerialret.config import TrainConfig
-from aerialret.retrieval.metrics import ranks_of_truth
 from aerialret.tiles.arrays import Descriptors
 from aerialret.training.clusters import cluster_batches, cluster_places, learner_slice
 from aerialret.training.objectives.class_tree import ClassTree, alike_batches
@@ -62,10 +61,22 @@ class Knowledge:
 
 
 def learn(
-    query: Descriptors, gallery: Descriptors, *, config: TrainConfig, before: Knowledge
+    query: Descriptors,
+    gallery: Descriptors,
+    *,
+    ranks: NDArray[np.int64],
+    config: TrainConfig,
+    before: Knowledge,
 ) -> Knowledge:
-    """What the descriptors of all training places (float32 [places, R], both dates) tell."""
-    ranks = ranks_of_truth(query, gallery, np.arange(len(query)))
+    """What a search among the training places tells.
+
+    Args:
+        query: Their descriptors at the query date, float32 [places, R].
+        gallery: At the gallery date.
+        ranks: int [places], the rank of each place's gallery tile.
+        config: What is asked for.
+        before: What the search before told.
+    """
     knowledge = replace(before, hard=hard_places(ranks, below=config.hard_below))
     if config.batches == "alike":
         knowledge = replace(knowledge, tree=ClassTree.of(query, gallery))

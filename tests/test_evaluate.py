@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig
+from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig, QueryConfig
 from aerialret.errors import (
     ConfigurationError,
     NothingToDoError,
@@ -16,21 +16,44 @@ from aerialret.errors import (
     UnknownDateError,
     WouldOverwriteError,
 )
-from aerialret.evaluation.comparisons import comparisons_of
+from aerialret.evaluation.change import change_between, edge_map, image_change, mask_change
+from aerialret.evaluation.comparisons import HEADLINE, Dates, comparisons_of
 from aerialret.evaluation.evaluate import evaluate
+from aerialret.evaluation.evaluation import run_evaluation
+from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.photos import overlapping_neighbours, photos_of
+from aerialret.evaluation.protocols import cut_queries
+from aerialret.evaluation.query_table import tiles_in_scope
+from aerialret.evaluation.ranking import rank_gallery
 from aerialret.evaluation.scores import chance_map, scores
-from aerialret.evaluation.strata import land_cover, mask_content
+from aerialret.evaluation.strata import (
+    SHARE_BINS,
+    change_class,
+    covered_shares,
+    land_cover,
+    main_class,
+    mask_content,
+    settlement,
+    share_bin,
+)
 from aerialret.network.checkpoint import Model, load_model
-from aerialret.network.descriptors import Modality, describe_tiles
+from aerialret.network.descriptors import Modality, describe_queries, describe_tiles
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import load_index
+from aerialret.retrieval.metrics import ranks_of_truth
+from aerialret.retrieval.vector_index import NO_ROW, exact_neighbours
 from aerialret.tiles.grid import TileId
+from aerialret.tiles.palette import NO_COVERAGE
+from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 MISSING = TileId(-1, 6)
 CONFIG = EvaluateConfig(worst=3)
+HARD = EvaluateConfig(worst=3, protocol="hard", seed=9)
+DATES = Dates(queries="2019", gallery="2004")
+STRATA = ("land_cover", "mask_content", "main_class", "settlement", "change_class")
 
 
 @pytest.fixture(scope="module")
@@ -119,11 +142,15 @@ def test_every_figure_can_be_recomputed_from_the_table(
         assert figures["queries"] == len(ranks)
     scoped = table[table["in_scope"]]
     for name, figures in metrics["strata"].items():
-        rows = scoped[(scoped["land_cover"] == name) | (scoped["mask_content"] == name)]
+        rows = scoped[(scoped[list(STRATA)] == name).any(axis=1)]
         assert figures["median_rank"] == rows["rank"].median()
+        assert figures["queries"] == len(rows) > 0
     for name, figures in metrics["modalities"].items():
         column = "rank" if name == "image+mask" else f"rank_{name.replace(' ', '_')}"
         assert figures["recall@5"] == pytest.approx((scoped[column] <= 5).mean(), abs=1e-6)
+    assert metrics["median_error_m"] == pytest.approx(scoped["distance_m"].median(), abs=1e-6)
+    right = scoped.loc[scoped["rank"] == 1, "distance_m"]
+    assert metrics["median_error_right_m"] == right.median() == 0
     before = metrics["untrained"]["image+mask"]["recall@1"]
     assert before == pytest.approx((scoped["rank_untrained"] == 1).mean(), abs=1e-6)
 
@@ -273,6 +300,10 @@ def test_a_model_of_another_grid_knows_none_of_the_places(model: Model, tmp_path
         ("image+mask", False, True, ["image against image+mask", "image"]),
         ("image+mask", True, False, ["image"]),
         ("image+mask", False, False, ["image"]),
+        ("either", True, True, ["image against mask", "mask against image", "image", "mask"]),
+        ("either", False, True, ["image against mask", "image"]),
+        ("either", True, False, ["mask against image", "image"]),
+        ("either", False, False, ["image"]),
     ],
 )
 def test_only_what_can_be_compared_is_compared(
@@ -303,7 +334,7 @@ def test_strata_follow_the_shares_of_the_catalogue() -> None:
 
 
 def test_no_query_has_no_figure() -> None:
-    empty = scores(np.empty(0, np.int64))
+    empty = scores(np.empty(0, np.int64), np.empty(0))
     assert empty["queries"] == 0
     assert {value for key, value in empty.items() if key != "queries"} == {None}
 
@@ -314,3 +345,238 @@ def test_chance_is_the_mean_over_random_rankings(gallery: int) -> None:
     ranks = random.integers(1, gallery + 1, 200_000)
     drawn = np.where(ranks <= 5, 1 / ranks, 0).mean()
     assert chance_map(gallery) == pytest.approx(drawn, abs=0.004)
+
+
+def vectors(seed: int, *shape: int) -> np.ndarray:
+    found = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    unit: np.ndarray = found / np.linalg.norm(found, axis=-1, keepdims=True)
+    return unit
+
+
+@pytest.mark.parametrize("shape", [(9, 5), (9, 3, 5)])
+@pytest.mark.parametrize("block", [1, 4, 1024])
+def test_a_ranking_is_that_of_the_exact_search(shape: tuple[int, ...], block: int) -> None:
+    queries, gallery = vectors(0, *shape), vectors(1, 20, 5)
+    truth = np.array([3, -1, 0, 19, 7, 7, -1, 2, 11])
+    found = rank_gallery(queries, gallery, truth, top=6, block=block)
+    np.testing.assert_array_equal(found.ranks, ranks_of_truth(queries, gallery, truth))
+    exact = exact_neighbours(queries, gallery, top=6)
+    np.testing.assert_array_equal(found.nearest.rows, exact.rows)
+    np.testing.assert_allclose(found.nearest.scores, exact.scores, atol=1e-6)
+    assert np.isnan(found.own_scores).tolist() == (truth < 0).tolist()
+
+
+def test_neutral_tiles_are_taken_out_before_the_rank_is_counted() -> None:
+    """The oracle: a gallery that never had the neutral tiles."""
+    queries, gallery = vectors(2, 6, 4), vectors(3, 15, 4)
+    truth = np.array([4, 0, 14, -1, 7, 2])
+    neutral = {0: np.array([1, 2, 3, 9]), 2: np.array([0]), 4: np.arange(15)[np.arange(15) != 7]}
+    found = rank_gallery(queries, gallery, truth, top=15, neutral=neutral, block=4)
+    for query in range(6):
+        left = np.setdiff1d(np.arange(15), neutral.get(query, np.empty(0, int)))
+        scores_left = gallery[left] @ queries[query]
+        order = left[np.argsort(-scores_left, kind="stable")]
+        rank = 1 + order.tolist().index(truth[query]) if truth[query] >= 0 else 0
+        assert found.ranks[query] == rank
+        kept = found.nearest.rows[query]
+        assert kept[: len(order)].tolist() == order.tolist()
+        assert (kept[len(order) :] == NO_ROW).all()
+    assert (found.ranks != ranks_of_truth(queries, gallery, truth)).any()
+    assert found.ranks[4] == 1
+
+
+def test_an_empty_ranking_is_empty() -> None:
+    none = rank_gallery(vectors(0, 0, 4), vectors(1, 3, 4), np.empty(0, np.int64), top=2)
+    assert none.ranks.shape == (0,)
+    assert none.nearest.rows.shape == (0, 2)
+
+
+def test_photos_of_one_tile_have_no_neutral_neighbours_and_those_across_an_edge_do(
+    tileset: TileSet,
+) -> None:
+    for protocol in ("aligned", "mild", "hard"):
+        assert photos_of(tileset, dates=DATES, protocol=protocol, seed=1).neutral == {}
+    gallery = [TileId(c, r) for r in range(4, 8) for c in range(-4, 1)]
+    square = np.array([[0, 0], [1, 0], [1, -1], [0, -1]], np.float64) * 64
+    corner = np.array([900_000 - 64.0, 6_800_000 - 5 * 64.0])  # upper left of cell (-1, 5)
+    shifts = np.array([[[0, 0]], [[-16, 0]], [[16, 10]], [[1e-5, 0]]])
+    moved = square + corner + shifts
+    truth = np.full(4, gallery.index(TileId(-1, 5)))
+    found = overlapping_neighbours(moved, gallery, grid=tileset.grid, truth=truth)
+    assert {query: [gallery[row] for row in rows] for query, rows in found.items()} == {
+        1: [TileId(-2, 5)],
+        2: [TileId(-1, 4), TileId(0, 4), TileId(0, 5)],
+    }
+
+
+@pytest.fixture(scope="module")
+def hard(tmp_path_factory: pytest.TempPathFactory, tileset: TileSet, model: Model) -> Path:
+    out = tmp_path_factory.mktemp("hard") / "r"
+    evaluate(tileset, model, out, config=HARD, asking=QueryConfig(rotations=3))
+    return out
+
+
+def test_displaced_queries_are_ranked_by_their_own_pixels(
+    hard: Path, tileset: TileSet, model: Model
+) -> None:
+    table = pd.read_parquet(hard / "queries.parquet")
+    gallery = describe_tiles(
+        model, tileset, date="2004", tiles=tileset.tiles("2004"), modality="image+mask"
+    )
+    names = [tile.place for tile in tileset.tiles("2004")]
+    for row in range(1, len(table), 5):
+        tile = TileId(int(table["col"][row]), int(table["row"][row]))
+        cut = cut_queries(tileset, date="2019", tiles=[tile], protocol="hard", seed=9)
+        views = describe_queries(model, cut.batch, modality="image+mask", rotations=3)[0]
+        assert len(views) == 3
+        best = [max(float(view @ vector) for view in views) for vector in gallery]
+        own = best[names.index(tile.place)]
+        rank = 1 + sum(
+            score > own for name, score in zip(names, best, strict=True) if name != tile.place
+        )
+        assert table["rank"][row] == rank
+        assert table["centre_x"][row] == cut.centres_m[0, 0]
+        assert table["centre_y"][row] == cut.centres_m[0, 1]
+        assert table["rotation_deg"][row] == cut.rotation_deg[0]
+
+
+def test_displaced_errors_are_measured_from_the_centre_of_the_photo(
+    hard: Path, tileset: TileSet
+) -> None:
+    table = pd.read_parquet(hard / "queries.parquet")
+    for _, row in table.iterrows():
+        bounds = tileset.grid.bounds(TileId.from_place(row["results"][0]))
+        centre = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
+        expected = math.dist(centre, (row["centre_x"], row["centre_y"]))
+        assert row["distance_m"] == pytest.approx(expected, abs=1e-6)
+    assert (table["distance_m"] > 0).all()
+
+
+def test_a_displaced_report_names_protocol_and_seed_and_measures_whole_tiles_beside_it(
+    hard: Path, metrics: dict[str, Any]
+) -> None:
+    found = json.loads((hard / "metrics.json").read_text())
+    assert (found["protocol"], found["seed"], found["rotations"]) == ("hard", 9, 3)
+    assert (metrics["protocol"], metrics["seed"]) == ("aligned", None)
+    assert list(found["protocols"]) == ["aligned", "hard"]
+    assert list(metrics["protocols"]) == ["aligned"]
+    assert found["protocols"]["hard"]["map@5"] == found["map@5"]
+    assert found["protocols"]["aligned"]["map@5"] > found["map@5"]
+    table = pd.read_parquet(hard / "queries.parquet")
+    whole = table.loc[table["in_scope"], "rank_aligned"]
+    assert found["protocols"]["aligned"]["recall@1"] == (whole == 1).mean()
+    manifest = json.loads((hard / "manifest.json").read_text())
+    assert manifest["configuration"]["query"]["rotations"] == 3
+
+
+def test_protocols_share_one_description_of_the_gallery(tileset: TileSet, model: Model) -> None:
+    told: list[str] = []
+    gallery = GalleryCache(tileset, model)
+    found = {
+        protocol: run_evaluation(
+            tileset, model, dates=DATES, protocol=protocol, gallery=gallery, only=HEADLINE,
+            before_training=False, progress=lambda stage, done, total: told.append(stage),
+        )
+        for protocol in ("aligned", "mild")
+    }  # fmt: skip
+    assert told.count("describing 2004 by image+mask") == 1
+    assert "describing 2019 (mild) by image+mask" in told
+    assert list(found["mild"].trained) == ["image+mask"]
+    assert found["mild"].whole_tiles is None
+    assert found["mild"].metrics()["change_seen_in"] is None
+    alone = run_evaluation(tileset, model, dates=DATES, protocol="mild", before_training=False)
+    pd.testing.assert_series_equal(alone.table["rank"], found["mild"].table["rank"])
+    pd.testing.assert_series_equal(alone.table["distance_m"], found["mild"].table["distance_m"])
+
+
+def test_the_tiles_in_scope_alone_give_the_headline(tileset: TileSet, model: Model) -> None:
+    asked = {"dates": DATES, "protocol": "grey", "before_training": False, "only": "image"}
+    tiles = tiles_in_scope(tileset, model, dates=DATES)
+    assert [tile.col for tile in tiles] == [FIRST.col + 6] * 4
+    every = run_evaluation(tileset, model, **asked)  # type: ignore[arg-type]
+    few = run_evaluation(tileset, model, tiles=tiles, **asked)  # type: ignore[arg-type]
+    scoped = every.table[every.in_scope].reset_index(drop=True)
+    pd.testing.assert_frame_equal(few.table[["place", "rank"]], scoped[["place", "rank"]])
+    assert few.metrics()["map@5"] == every.metrics()["map@5"]
+
+
+def test_a_comparison_that_there_is_not_is_refused(tileset: TileSet, model: Model) -> None:
+    with pytest.raises(ConfigurationError, match=r"'sound' was asked for, but there are image\+m"):
+        run_evaluation(tileset, model, dates=DATES, only="sound")
+
+
+def random_batch(seed: int, n: int = 3, side: int = 24) -> TileBatch:
+    rng = np.random.default_rng(seed)
+    masks = rng.choice(np.array([0, 1, 6, NO_COVERAGE], np.uint8), (n, side, side))
+    images = rng.integers(0, 256, (n, 3, side, side), dtype=np.uint8)
+    return TileBatch(images, masks, np.ones((n, side, side), bool))
+
+
+def test_change_of_masks_equals_the_slow_loop() -> None:
+    later, earlier = random_batch(0), random_batch(1)
+    later.masks[2] = NO_COVERAGE
+    found = mask_change(later, earlier)
+    for tile in range(2):
+        pairs = zip(later.masks[tile].flat, earlier.masks[tile].flat, strict=True)
+        known = [(a, b) for a, b in pairs if NO_COVERAGE not in (a, b)]
+        assert found[tile] == pytest.approx(sum(a != b for a, b in known) / len(known))
+    assert math.isnan(found[2])
+
+
+def test_change_of_images_sees_edges_and_not_colours() -> None:
+    earlier = random_batch(3)
+    darker = TileBatch(earlier.images // 2 + 20, earlier.masks, earlier.valid)
+    assert image_change(earlier, earlier) == pytest.approx([0, 0, 0])
+    assert (image_change(darker, earlier) < 0.02).all()
+    assert (image_change(random_batch(4), earlier) > 0.5).all()
+    flat = TileBatch(np.full_like(earlier.images, 9), earlier.masks, earlier.valid)
+    assert np.isnan(image_change(flat, earlier)).all()
+    edges = np.zeros((3, 64, 64), np.uint8)
+    edges[:, :, 40:] = 200
+    found = edge_map(edges)
+    assert found.shape == (32, 32)
+    assert set(np.flatnonzero(found.sum(axis=0))) == {19, 20}
+
+
+def test_change_is_seen_in_masks_where_both_dates_have_them(
+    tileset: TileSet, tmp_path: Path
+) -> None:
+    tiles = tileset.tiles("2019")
+    change = change_between(tileset, dates=DATES, tiles=tiles)
+    assert change.seen_in == "masks"
+    assert [tiles[row] for row in np.flatnonzero(np.isnan(change.amount))] == [MISSING]
+    again = change_between(tileset, dates=DATES, tiles=tiles[::-1])
+    np.testing.assert_array_equal(again.amount[::-1], change.amount)
+    bare = tiny_tileset(tmp_path / "t", masks=False, cols=3, rows=2)
+    found = change_between(bare, dates=DATES, tiles=bare.tiles("2019"))
+    assert found.seen_in == "images"
+    assert ((found.amount > 0) & (found.amount < 2)).all()
+
+
+def test_thirds_of_change_are_even_and_equal_amounts_stay_together() -> None:
+    amount = np.array([0.5, 0.1, np.nan, 0.9, 0.2, 0.7, 0.3])
+    little, some, much = "little change", "some change", "much change"
+    assert change_class(amount).tolist() == [some, little, None, much, little, much, some]
+    assert change_class(np.zeros(4)).tolist() == [little] * 4
+    assert change_class(np.array([np.nan])).tolist() == [None]
+
+
+def test_classes_and_settlement_follow_the_largest_shares() -> None:
+    rows = pd.DataFrame(
+        {
+            "share_road": [0.1, 0.3, 0.0, 0.0],
+            "share_building": [0.04, 0.05, 0.0, 0.9],
+            "share_vegetation": [0.6, 0.2, 0.2, 0.0],
+            "covered_fraction": [1.0, 0.2, 1.0, 0.0],
+        }
+    )
+    mainly = ["mainly vegetation", "mainly background", "mainly background", None]
+    assert main_class(rows).tolist() == mainly
+    assert settlement(rows).tolist() == ["rural", "urban", "rural", None]
+    shares = covered_shares(rows)
+    assert np.isnan(shares.loc[3]).all()
+    none, few, many, most = SHARE_BINS
+    assert share_bin(shares["share_vegetation"]).tolist() == [most, many, many, None]
+    assert share_bin(pd.Series([0, 1e-9, 0.1, 0.11, 0.5, 1.0])).tolist() == [
+        none, few, few, many, many, most,
+    ]  # fmt: skip

@@ -7,11 +7,11 @@ import typer
 
 from aerialret.cli.shared_options import Replace, TileSetArgument
 from aerialret.cli.telling import staged_progress, tell
-from aerialret.config import EvaluateConfig
+from aerialret.config import EvaluateConfig, QueryConfig
 from aerialret.config.toml import with_values
 from aerialret.workspace import open_workspace
 
-_EVALUATE = EvaluateConfig()
+_EVALUATE, _QUERY = EvaluateConfig(), QueryConfig()
 
 
 def evaluate(
@@ -31,24 +31,47 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Report folder [workspace: paths.report]")
     ] = None,
+    protocol: Annotated[
+        str | None,
+        typer.Option(
+            help="Queries: whole tiles (aligned), or pictures cut out of them: mild, hard, grey, "
+            f"season [default: {_EVALUATE.protocol}]"
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help=f"Seed of queries that are cut out [default: {_EVALUATE.seed}]"),
+    ] = None,
+    rotations: Annotated[
+        int | None,
+        typer.Option(help=f"Turns of each query that are tried [default: {_QUERY.rotations}]"),
+    ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(help=f"Check of the first results: none or sift [default: {_QUERY.rerank}]"),
+    ] = None,
     worst: Annotated[
         int | None, typer.Option(help=f"Worst queries drawn [default: {_EVALUATE.worst}]")
     ] = None,
     replace: Replace = False,
 ) -> None:
-    """Search every tile of one date among those of another, and report how well it went.
+    """Search photos of one date among the tiles of another, and report how well it went.
 
     Writes metrics.json, queries.parquet and report.html. Example:
 
     aerialret evaluate tiles --model model --queries 2019 --gallery 2004 --out report
     """
     workspace = open_workspace()
-    config = with_values(workspace.pipeline.evaluate, queries=queries, gallery=gallery, worst=worst)
+    config = with_values(
+        workspace.pipeline.evaluate, queries=queries, gallery=gallery, protocol=protocol, seed=seed,
+        worst=worst,
+    )  # fmt: skip
     measure(
         workspace.path(tileset, "tileset", what="TILESET"),
         workspace.path(model, "model", what="--model folder"),
         workspace.path(out, "report", what="--out folder"),
         config,
+        asking=with_values(workspace.pipeline.query, rotations=rotations, rerank=rerank),
         index=index,
         replace=replace,
     )
@@ -60,6 +83,7 @@ def measure(
     out: Path,
     config: EvaluateConfig,
     *,
+    asking: QueryConfig = _QUERY,
     index: Path | None,
     replace: bool = False,
 ) -> dict[str, Any]:
@@ -72,13 +96,14 @@ def measure(
     gallery = load_index(index) if index else None
     with staged_progress() as progress:
         metrics = step(
-            TileSet(tileset), load_model(model), out, config=config, index=gallery,
-            replace=replace, progress=progress,
+            TileSet(tileset), load_model(model), out, config=config, asking=asking,
+            index=gallery, replace=replace, progress=progress,
         )  # fmt: skip
     scope = "all" if metrics["scope"] == "all" else f"the {metrics['scope']}"
+    kind = "queries" if metrics["protocol"] == "aligned" else f"{metrics['protocol']} queries"
     tell(
         f"map@5 {metrics['map@5']:.3f}, recall@1 {metrics['recall@1']:.3f} from "
-        f"{metrics['modality']}: {metrics['queries']} queries of {scope} places, gallery of "
+        f"{metrics['modality']}: {metrics['queries']} {kind} of {scope} places, gallery of "
         f"{metrics['gallery']} tiles"
     )
     tell(f"report: {out / 'report.html'}")

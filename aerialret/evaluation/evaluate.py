@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from aerialret import atomic
-from aerialret.config import EvaluateConfig, as_plain
+from aerialret.config import EvaluateConfig, QueryConfig, as_plain
 from aerialret.errors import (
     ConfigurationError,
     UnknownDateError,
 )
-from aerialret.evaluation.comparisons import Dates, StagedProgress
+from aerialret.evaluation.comparer import StagedProgress
+from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.report import render_report
 from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
@@ -40,17 +41,19 @@ def evaluate(
     out: Path,
     *,
     config: EvaluateConfig,
+    asking: QueryConfig | None = None,
     index: Index | None = None,
     replace: bool = False,
     progress: StagedProgress | None = None,
 ) -> dict[str, Any]:
-    """Searches every tile of one date among those of another; the figures of `metrics.json`.
+    """Searches photos of one date among the tiles of another; the figures of `metrics.json`.
 
     Args:
         tileset: Holds the tiles of both dates.
         model: Describes them.
         out: The report folder.
-        config: Which dates.
+        config: Which dates, and how the photos are cut out of tiles.
+        asking: Turns that are tried, and how the first results are checked.
         index: Its vectors are the gallery; None describes the gallery anew.
         replace: Whether a report of another request in `out` may be replaced.
         progress: Told the stage, the tiles done and the tiles in all.
@@ -63,25 +66,26 @@ def evaluate(
         WouldOverwriteError: `out` exists and was not made by this request.
     """
     require_tile_size(model, tileset=tileset)
-    dates = _dates(config, tileset)
+    dates = dates_of(config, tileset)
     if index is not None:
         _require_gallery(index, model=model, tileset=tileset, gallery=dates.gallery)
     config = replaced(config, queries=dates.queries, gallery=dates.gallery)
     parents = _parents(tileset, model, index)
-    configuration = {"evaluate": as_plain(config)}
+    asking = asking or QueryConfig()
+    configuration = {"evaluate": as_plain(config), "query": as_plain(asking)}
     known = already_made(
         out,
         kind="report",
         is_ours=lambda found: (found.parents, found.configuration) == (parents, configuration),
-        made_of="tile set, model, index or dates",
+        made_of="tile set, model, index, dates or protocol",
         replace=replace,
     )
     if known:
         metrics: dict[str, Any] = json.loads((out / METRICS_NAME).read_text())
         return metrics
     evaluation = run_evaluation(
-        tileset, model, dates=dates, index=index, before_training=config.untrained,
-        progress=progress,
+        tileset, model, dates=dates, protocol=config.protocol, seed=config.seed, asking=asking,
+        index=index, before_training=config.untrained, progress=progress,
     )  # fmt: skip
     staging = atomic.staging_folder(out)
     metrics = _write(staging, evaluation, parents, configuration)
@@ -116,7 +120,13 @@ def _write(
     return metrics
 
 
-def _dates(config: EvaluateConfig, tileset: TileSet) -> Dates:
+def dates_of(config: EvaluateConfig, tileset: TileSet) -> Dates:
+    """The dates that `config` names: by default the newest is searched for in the oldest.
+
+    Raises:
+        UnknownDateError: The tile set lacks a date.
+        ConfigurationError: The two are one.
+    """
     dates = Dates(
         queries=tileset.require_date(config.queries or tileset.dates[-1]),
         gallery=tileset.require_date(config.gallery or tileset.dates[0]),
@@ -128,6 +138,9 @@ def _dates(config: EvaluateConfig, tileset: TileSet) -> Dates:
             "one with 'aerialret ingest'"
         )
     return dates
+
+
+_dates = dates_of  # its former name
 
 
 def _require_gallery(index: Index, *, model: Model, tileset: TileSet, gallery: str) -> None:

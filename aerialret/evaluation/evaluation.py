@@ -1,5 +1,6 @@
 """The measurements of an evaluation: a tile set, a model, two dates go in, figures come out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,22 +8,28 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aerialret.errors import NothingToDoError
+from aerialret.config import QueryConfig
+from aerialret.evaluation.change import Change, change_between
+from aerialret.evaluation.comparer import Comparer, Measurement, StagedProgress
 from aerialret.evaluation.comparisons import (
-    Comparer,
     Comparison,
     Dates,
-    Measurement,
-    StagedProgress,
+    chosen,
     comparisons_of,
-    truth_rows,
 )
-from aerialret.evaluation.query_table import ALL, UNSEEN, add_ranks, query_table, ranks_in, scope_of
+from aerialret.evaluation.figures import by_share, by_value, figures_of
+from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.photos import Photos, photos_of
+from aerialret.evaluation.query_table import ALL, UNSEEN, add_measurements, query_table, scope_of
 from aerialret.evaluation.scores import MAP_KEY, chance_map, scores
+from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model, untrained_model
 from aerialret.retrieval.index_store import Index
+from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.splits import BUFFER, SPLITS
+
+_STRATA = ("land_cover", "mask_content", "main_class", "settlement", "change_class")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,18 +40,25 @@ class Evaluation:
         tileset: Holds the tiles.
         model: Was measured.
         dates: Were compared.
-        truth: int [n], the row of each query's place in the gallery; -1 where it has none.
+        photos: Were searched for.
+        asking: How they were searched for.
         trained: The measurements by name of the comparison, the headline first.
         untrained: The same before training; empty for a model that was never trained.
+        whole_tiles: The headline under the protocol `aligned`; None where that is the protocol, or
+            was not asked for.
+        change_seen_in: What the change between the dates was measured by; empty where it was not.
         table: A row for each query, see `aerialret.evaluation.query_table`.
     """
 
     tileset: TileSet
     model: Model
     dates: Dates
-    truth: NDArray[np.int64]
+    photos: Photos
+    asking: QueryConfig
     trained: dict[str, Measurement]
     untrained: dict[str, Measurement]
+    whole_tiles: Measurement | None
+    change_seen_in: str
     table: pd.DataFrame
 
     @property
@@ -62,16 +76,24 @@ class Evaluation:
         table, scoped = self.table, self.table["in_scope"]
         answerable = table["rank"].notna()
         gallery = len(self.tileset.tiles(self.dates.gallery))
+        strata = [by_value(table, column, rows=scoped) for column in _STRATA]
         return {
-            **scores(ranks_in(table, scoped)),
+            **figures_of(table, scoped),
             "gallery": gallery,
             "modality": self.main,
+            "protocol": self.photos.protocol,
+            "seed": None if self.photos.protocol == ALIGNED else self.photos.seed,
+            "rotations": self.asking.rotations,
+            "rerank": self.asking.rerank,
             "scope": scope_of(table),
             "dates": {"queries": self.dates.queries, "gallery": self.dates.gallery},
             "without_answer": int((~answerable).sum()),
-            "splits": self._by("split", answerable, order=(*SPLITS, BUFFER, UNSEEN))
-            | {ALL: scores(ranks_in(table, answerable))},
-            "strata": self._by("land_cover", scoped) | self._by("mask_content", scoped),
+            "splits": by_value(table, "split", rows=answerable, order=(*SPLITS, BUFFER, UNSEEN))
+            | {ALL: figures_of(table, answerable)},
+            "strata": {name: found for group in strata for name, found in group.items()},
+            "shares": by_share(table, rows=scoped),
+            "change_seen_in": self.change_seen_in or None,
+            "protocols": self._by_protocol(),
             "modalities": {name: self.scores_of(found) for name, found in self.trained.items()},
             "untrained": {name: self.scores_of(found) for name, found in self.untrained.items()},
             "chance": {MAP_KEY: chance_map(gallery)},
@@ -79,16 +101,12 @@ class Evaluation:
 
     def scores_of(self, measurement: Measurement) -> dict[str, Any]:
         """The figures of a measurement on the queries in scope."""
-        return scores(measurement.ranks[self.in_scope])
+        return scores(measurement.ranks[self.in_scope], measurement.distance_m[self.in_scope])
 
-    def _by(self, column: str, rows: pd.Series, *, order: tuple[str, ...] = ()) -> dict[str, Any]:
-        """The figures of `rows` for each value of `column`."""
-        present = set(self.table.loc[rows, column])
-        names = [name for name in order or sorted(present) if name in present]
-        return {
-            name: scores(ranks_in(self.table, rows & (self.table[column] == name)))
-            for name in names
-        }
+    def _by_protocol(self) -> dict[str, Any]:
+        """The headline's figures by protocol, whole tiles first."""
+        whole = {} if self.whole_tiles is None else {ALIGNED: self.scores_of(self.whole_tiles)}
+        return whole | {self.photos.protocol: self.scores_of(self.trained[self.main])}
 
 
 def run_evaluation(
@@ -96,47 +114,55 @@ def run_evaluation(
     model: Model,
     *,
     dates: Dates,
+    protocol: str = ALIGNED,
+    seed: int = 7,
+    asking: QueryConfig | None = None,
+    tiles: Sequence[TileId] | None = None,
     index: Index | None = None,
+    gallery: GalleryCache | None = None,
+    only: str | None = None,
     before_training: bool = True,
     progress: StagedProgress | None = None,
 ) -> Evaluation:
-    """Searches every tile of one date among those of the other, by everything the model sees.
+    """Searches photos of one date among the tiles of the other, by everything the model sees.
 
     Args:
         tileset: Holds the tiles.
         model: Describes them.
         dates: Dates of queries and gallery.
+        protocol: How the photos are cut out of tiles, see `aerialret.evaluation.protocols`.
+        seed: Seed of the cutting.
+        asking: Turns that are tried, and how the first results are checked.
+        tiles: The photos are of these; None for all of the queries' date.
         index: Its vectors are the gallery; None describes the gallery anew.
+        gallery: What is known of the gallery already; several protocols may share it.
+        only: Measure this comparison alone, and neither the change between the dates nor whole
+            tiles; `comparisons.HEADLINE` is the first, None all.
         before_training: Whether the same network is also measured as it was before training.
         progress: Told the stage, the tiles done and the tiles in all.
 
     Raises:
         NothingToDoError: No query has its place in the gallery.
-        ConfigurationError: The model sees masks only, and a date has none.
+        ConfigurationError: The model sees masks only, and a date has none; or there is no such
+            protocol or comparison.
     """
-    truth = truth_rows(tileset, dates=dates)
-    if not (truth >= 0).any():
-        raise NothingToDoError(
-            f"no place of {dates.queries} has a tile at {dates.gallery} in {tileset.folder}; "
-            "choose other dates"
-        )
-    comparisons = comparisons_of(
-        model.config,
-        queries_masked=tileset.has_masks(dates.queries),
-        gallery_masked=tileset.has_masks(dates.gallery),
-    )
-    comparer = Comparer(tileset, model, dates=dates, index=index, progress=progress)
-    trained = _measured(comparer, comparisons, truth)
+    run = _Run(tileset, dates, asking or QueryConfig(), progress)
+    photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
+    comparisons = chosen(_possible(tileset, model, dates), only=only)
+    gallery = gallery or GalleryCache(tileset, model, index=index)
+    trained = run.measured(model, photos, comparisons, gallery=gallery)
+    whole = None
+    if not only and protocol != ALIGNED:
+        aligned = photos_of(tileset, dates=dates, seed=seed, tiles=photos.tiles)
+        whole = run.measured(model, aligned, comparisons[:1], gallery=gallery)[next(iter(trained))]
     before = untrained_model(model) if before_training and was_trained(model) else None
-    untrained = {}
-    if before is not None:
-        label = "before training:"
-        comparer = Comparer(tileset, before, dates=dates, label=label, progress=progress)
-        untrained = _measured(comparer, comparisons, truth)
-    table = _table(tileset, model, dates, trained, untrained)
+    untrained = run.measured(before, photos, comparisons) if before else {}
+    change = None if only else change_between(tileset, dates=dates, tiles=photos.tiles)
     return Evaluation(
-        tileset=tileset, model=model, dates=dates, truth=truth, trained=trained,
-        untrained=untrained, table=table,
+        tileset=tileset, model=model, dates=dates, photos=photos, asking=run.asking,
+        trained=trained, untrained=untrained, whole_tiles=whole,
+        change_seen_in=change.seen_in if change else "",
+        table=_table(tileset, model, photos, change, trained, untrained, whole),
     )  # fmt: skip
 
 
@@ -145,25 +171,55 @@ def was_trained(model: Model) -> bool:
     return int(model.manifest.facts.get("training", {}).get("epochs", 0)) > 0
 
 
-def _measured(
-    comparer: Comparer, comparisons: tuple[Comparison, ...], truth: NDArray[np.int64]
-) -> dict[str, Measurement]:
-    return {
-        comparison.name: comparer.compare(comparison, truth=truth) for comparison in comparisons
-    }
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What all measurements of an evaluation share."""
+
+    tileset: TileSet
+    dates: Dates
+    asking: QueryConfig
+    progress: StagedProgress | None
+
+    def measured(
+        self,
+        model: Model,
+        photos: Photos,
+        comparisons: tuple[Comparison, ...],
+        *,
+        gallery: GalleryCache | None = None,
+    ) -> dict[str, Measurement]:
+        """The measurements by name; without a gallery, of the model before training."""
+        comparer = Comparer(
+            self.tileset, model, photos=photos, asking=self.asking, progress=self.progress,
+            gallery=gallery or GalleryCache(self.tileset, model),
+            label="describing" if gallery else "before training:",
+        )  # fmt: skip
+        return {comparison.name: comparer.compare(comparison) for comparison in comparisons}
+
+
+def _possible(tileset: TileSet, model: Model, dates: Dates) -> tuple[Comparison, ...]:
+    return comparisons_of(
+        model.config,
+        queries_masked=tileset.has_masks(dates.queries),
+        gallery_masked=tileset.has_masks(dates.gallery),
+    )
 
 
 def _table(
     tileset: TileSet,
     model: Model,
-    dates: Dates,
+    photos: Photos,
+    change: Change | None,
     trained: dict[str, Measurement],
     untrained: dict[str, Measurement],
+    whole: Measurement | None,
 ) -> pd.DataFrame:
     main, *others = trained
-    table = query_table(tileset, model, trained[main], dates=dates)
-    ranks = {name: trained[name] for name in others}
+    table = query_table(tileset, model, trained[main], photos=photos, change=change)
+    further = {name: trained[name] for name in others}
     if untrained:
-        ranks["untrained"] = untrained[main]
-    add_ranks(table, ranks)
+        further["untrained"] = untrained[main]
+    if whole:
+        further[ALIGNED] = whole
+    add_measurements(table, further)
     return table

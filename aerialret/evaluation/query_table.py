@@ -1,12 +1,6 @@
 """The table of an evaluation: measurements go in, a row for each query comes out.
 
-It is written as `queries.parquet`.
-
-Columns: place, col, row, date; split (of the model: train, val, test, buffer, or unseen for places
-it does not know); land_cover, mask_content; in_scope (whether it counts for the headline); rank (of
-the right place; null where the gallery lacks it); results (the first ten places), scores (their
-similarities); distance_m (from the centre of the first result to the right one, in metres);
-rank_NAME for every other comparison, and rank_untrained.
+It is written as `queries.parquet`; docs/evaluate.md explains every column.
 
 The headline map@5 of `metrics.json`, from it:
 
@@ -15,16 +9,28 @@ The headline map@5 of `metrics.json`, from it:
     map5 = (1 / ranks.where(ranks <= 5)).fillna(0).mean()
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from aerialret.evaluation.comparisons import Dates, Measurement
-from aerialret.evaluation.strata import land_cover, mask_content
+from aerialret.evaluation.change import Change
+from aerialret.evaluation.comparer import Measurement
+from aerialret.evaluation.comparisons import Dates
+from aerialret.evaluation.photos import Photos
+from aerialret.evaluation.strata import (
+    change_class,
+    covered_shares,
+    land_cover,
+    main_class,
+    mask_content,
+    settlement,
+)
 from aerialret.network.checkpoint import Model
 from aerialret.retrieval.metrics import NOT_FOUND
+from aerialret.retrieval.vector_index import NO_ROW
+from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 
 UNSEEN = "unseen"
@@ -36,7 +42,12 @@ ALL = "all"
 
 
 def query_table(
-    tileset: TileSet, model: Model, measurement: Measurement, *, dates: Dates
+    tileset: TileSet,
+    model: Model,
+    measurement: Measurement,
+    *,
+    photos: Photos,
+    change: Change | None = None,
 ) -> pd.DataFrame:
     """The table of the headline comparison, without the ranks of the others.
 
@@ -44,28 +55,33 @@ def query_table(
         tileset: Holds the tiles.
         model: Knows the splits.
         measurement: Of the headline comparison.
-        dates: The dates that were compared.
+        photos: The queries.
+        change: Of their places between the dates, where it was measured.
     """
-    rows = tileset.rows(dates.queries)
-    gallery = tileset.rows(dates.gallery)
+    rows = _rows(tileset, photos.dates.queries, photos.tiles)
     table = pd.DataFrame({name: rows[name] for name in ("place", "col", "row", "date")})
     table["split"] = _splits(rows["place"], model, tileset)
-    table["land_cover"] = land_cover(rows)
-    table["mask_content"] = mask_content(rows)
+    _add_strata(table, rows, change)
+    table[["centre_x", "centre_y"]] = photos.shown.centres_m
+    table["rotation_deg"] = photos.shown.rotation_deg
+    table["metres_per_px"] = photos.shown.metres_per_px
     table["rank"] = nullable_ranks(measurement.ranks)
     table["in_scope"] = table["rank"].notna() & _in_scope(table)
+    places = tileset.rows(photos.dates.gallery)["place"].to_numpy(dtype=object)
     nearest = measurement.nearest
-    table["results"] = list(gallery["place"].to_numpy(dtype=object)[nearest.rows])
-    table["scores"] = list(nearest.scores)
-    first = gallery.iloc[nearest.rows[:, 0]]
-    table["distance_m"] = _distance_m(rows, first, tileset.grid.tile_size_m)
+    found = nearest.rows != NO_ROW
+    table["results"] = [places[r[f]] for r, f in zip(nearest.rows, found, strict=True)]
+    table["scores"] = [s[f] for s, f in zip(nearest.scores, found, strict=True)]
+    table["distance_m"] = measurement.distance_m
     return table
 
 
-def add_ranks(table: pd.DataFrame, measurements: Mapping[str, Measurement]) -> None:
-    """Adds a column `rank_NAME` for each of the measurements."""
+def add_measurements(table: pd.DataFrame, measurements: Mapping[str, Measurement]) -> None:
+    """Adds columns `rank_NAME` and `distance_m_NAME` for each of the measurements."""
     for name, measurement in measurements.items():
-        table[f"rank_{name.replace(' ', '_')}"] = nullable_ranks(measurement.ranks)
+        suffix = name.replace(" ", "_")
+        table[f"rank_{suffix}"] = nullable_ranks(measurement.ranks)
+        table[f"distance_m_{suffix}"] = measurement.distance_m
 
 
 def nullable_ranks(ranks: NDArray[np.int64]) -> pd.Series:
@@ -85,6 +101,40 @@ def scope_of(table: pd.DataFrame) -> str:
     return next((name for name in SCOPES if name in present), ALL)
 
 
+def tiles_in_scope(tileset: TileSet, model: Model, *, dates: Dates) -> list[TileId]:
+    """The tiles of the queries' date that the headline is about: all it takes to measure it."""
+    rows = tileset.rows(dates.queries)
+    tiles = tileset.tiles(dates.queries)
+    held = set(tileset.tiles(dates.gallery))
+    splits = _splits(rows["place"], model, tileset)
+    table = pd.DataFrame({"split": splits, "rank": [1 if t in held else pd.NA for t in tiles]})
+    scope = scope_of(table)
+    return [
+        tile
+        for tile, split in zip(tiles, splits, strict=True)
+        if tile in held and scope in (ALL, split)
+    ]
+
+
+def _add_strata(table: pd.DataFrame, rows: pd.DataFrame, change: Change | None) -> None:
+    amount = np.full(len(rows), np.nan) if change is None else change.amount
+    table["land_cover"] = land_cover(rows)
+    table["mask_content"] = mask_content(rows)
+    table["main_class"] = main_class(rows)
+    table["settlement"] = settlement(rows)
+    table["change"] = amount
+    table["change_class"] = change_class(amount)
+    shares = covered_shares(rows)
+    table[list(shares.columns)] = shares
+
+
+def _rows(tileset: TileSet, date: str, tiles: Sequence[TileId]) -> pd.DataFrame:
+    """The catalogue's rows of `tiles`, in their order."""
+    position = {tile: row for row, tile in enumerate(tileset.tiles(date))}
+    rows = pd.DataFrame(tileset.rows(date).drop(columns="geometry"))
+    return rows.iloc[[position[tile] for tile in tiles]].reset_index(drop=True)
+
+
 def _in_scope(table: pd.DataFrame) -> pd.Series:
     scope = scope_of(table)
     return pd.Series(True, table.index) if scope == ALL else table["split"] == scope
@@ -96,12 +146,3 @@ def _splits(places: pd.Series, model: Model, tileset: TileSet) -> pd.Series:
         return pd.Series(UNSEEN, places.index)
     known = dict(zip(model.split["place"], model.split["split"], strict=True))
     return places.map(known).fillna(UNSEEN).astype(object)
-
-
-def _distance_m(
-    queries: pd.DataFrame, first: pd.DataFrame, tile_size_m: float
-) -> NDArray[np.float64]:
-    cols = queries["col"].to_numpy() - first["col"].to_numpy()
-    rows = queries["row"].to_numpy() - first["row"].to_numpy()
-    distance: NDArray[np.float64] = np.hypot(cols, rows) * tile_size_m
-    return distance

@@ -66,11 +66,11 @@ def worst_misses(evaluation: Evaluation, *, count: int) -> Misses:
 
 def _pixels(evaluation: Evaluation, row: int) -> tuple[TileBatch, TileBatch, TileBatch]:
     """The pixels of a query, of its first answer and of its right answer."""
-    query, first, right = _tiles(evaluation, row)
+    _, first, right = _tiles(evaluation, row)
     dates = evaluation.dates
     read = evaluation.tileset.read
     return (
-        read(dates.queries, [query]),
+        evaluation.photos.cut(evaluation.tileset, slice(row, row + 1)).batch,
         read(dates.gallery, [first]),
         read(dates.gallery, [right]),
     )
@@ -79,8 +79,8 @@ def _pixels(evaluation: Evaluation, row: int) -> tuple[TileBatch, TileBatch, Til
 def _tiles(evaluation: Evaluation, row: int) -> tuple[TileId, TileId, TileId]:
     gallery = evaluation.tileset.tiles(evaluation.dates.gallery)
     first = int(evaluation.trained[evaluation.main].nearest.rows[row, 0])
-    right = int(evaluation.truth[row])
-    return evaluation.tileset.tiles(evaluation.dates.queries)[row], gallery[first], gallery[right]
+    right = int(evaluation.photos.truth[row])
+    return evaluation.photos.tiles[row], gallery[first], gallery[right]
 
 
 def _card(evaluation: Evaluation, row: int, pixels: Sequence[TileBatch]) -> Card:

@@ -1,0 +1,136 @@
+"""Comparers: photos and a gallery go in, measurements of how well each photo is found come out."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerialret.config import QueryConfig
+from aerialret.evaluation.comparisons import Comparison
+from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.photos import Photos
+from aerialret.evaluation.protocols import photographed
+from aerialret.evaluation.ranking import Ranking, rank_gallery
+from aerialret.evaluation.windows import ALIGNED
+from aerialret.network.checkpoint import Model
+from aerialret.network.descriptors import Modality, describe_queries
+from aerialret.retrieval.vector_index import NO_ROW, Neighbours
+from aerialret.tiles.tileset import TileSet
+
+RESULTS_KEPT = 10
+
+StagedProgress: TypeAlias = Callable[[str, int, int], None]
+"""Told the stage, the tiles done and the tiles in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """How well each query found its place.
+
+    Attributes:
+        comparison: What queries and gallery were described by.
+        ranks: int [n], the rank of the right place; `metrics.NOT_FOUND` where the gallery lacks it.
+        nearest: The first `RESULTS_KEPT` results of each query, rows of the gallery; `NO_ROW` where
+            there are not as many.
+        own_scores: float32 [n], score of each query and its right place; NaN where none.
+        distance_m: float64 [n], from the centre of the first result to the centre of what the photo
+            shows; NaN where there is no result.
+    """
+
+    comparison: Comparison
+    ranks: NDArray[np.int64]
+    nearest: Neighbours
+    own_scores: NDArray[np.float32]
+    distance_m: NDArray[np.float64]
+
+
+class Comparer:
+    """Describes the photos, each modality once, and searches the gallery for them.
+
+    Args:
+        tileset: Holds the tiles.
+        model: Describes them.
+        photos: Are searched for.
+        gallery: Is searched.
+        asking: How: turns that are tried, and how the first results are checked.
+        batch_size: Photos described at once.
+        label: Put before the stages that `progress` is told.
+        progress: Told the stage, the tiles done and the tiles in all.
+    """
+
+    def __init__(
+        self,
+        tileset: TileSet,
+        model: Model,
+        *,
+        photos: Photos,
+        gallery: GalleryCache,
+        asking: QueryConfig,
+        batch_size: int = 32,
+        label: str = "describing",
+        progress: StagedProgress | None = None,
+    ) -> None:
+        self._tileset, self._model, self._photos, self._gallery = tileset, model, photos, gallery
+        self._asking, self._batch_size = asking, batch_size
+        self._label, self._progress = label, progress
+        self._known: dict[Modality, NDArray[np.float32]] = {}
+
+    def compare(self, comparison: Comparison) -> Measurement:
+        """Searches every photo exactly."""
+        date = self._photos.dates.gallery
+        queries = self._asked(comparison.queries)
+        gallery = self._gallery.vectors(
+            date, comparison.gallery, progress=self._stage(f"{date} by {comparison.gallery}")
+        )
+        found = rank_gallery(
+            queries, gallery, self._photos.truth, top=RESULTS_KEPT, neutral=self._photos.neutral
+        )
+        return self._measurement(comparison, found)
+
+    def _measurement(self, comparison: Comparison, found: Ranking) -> Measurement:
+        return Measurement(
+            comparison=comparison,
+            ranks=found.ranks,
+            nearest=found.nearest,
+            own_scores=found.own_scores,
+            distance_m=first_distances_m(self._tileset, self._photos, found.nearest),
+        )
+
+    def _asked(self, modality: Modality) -> NDArray[np.float32]:
+        """The vectors of the photos: float32 [n, V, R]."""
+        if modality not in self._known:
+            photos = self._photos
+            name = photos.dates.queries
+            if photos.protocol != ALIGNED:
+                name = f"{name} ({photos.protocol})"
+            progress = self._stage(f"{name} by {modality}")
+            parts = []
+            for start in range(0, len(photos), self._batch_size):
+                rows = slice(start, min(start + self._batch_size, len(photos)))
+                batch = photos.cut(self._tileset, rows).batch
+                parts.append(
+                    describe_queries(
+                        self._model, batch, modality=modality, rotations=self._asking.rotations
+                    )
+                )
+                if progress:
+                    progress(rows.stop, len(photos))
+            self._known[modality] = np.concatenate(parts)
+        return self._known[modality]
+
+    def _stage(self, what: str) -> Callable[[int, int], None] | None:
+        told = self._progress
+        if told is None:
+            return None
+        return lambda done, total: told(f"{self._label} {what}", done, total)
+
+
+def first_distances_m(tileset: TileSet, photos: Photos, nearest: Neighbours) -> NDArray[np.float64]:
+    """float64 [n]: from the centre of the first result to the centre of what each photo shows."""
+    tiles = tileset.tiles(photos.dates.gallery)
+    centres = photographed(tileset.grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m
+    first = nearest.rows[:, 0]
+    apart = centres[first] - photos.shown.centres_m
+    return np.where(first == NO_ROW, np.nan, np.hypot(apart[:, 0], apart[:, 1]))

@@ -1,0 +1,53 @@
+"""The gallery of an evaluation: a model and a date go in, what is known of its tiles comes out.
+
+Whatever was computed once is kept, so that several protocols share one description of the gallery.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from aerialret.network.checkpoint import Model
+from aerialret.network.descriptors import Modality, describe_tiles
+from aerialret.retrieval.index_store import Index
+from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.tileset import TileSet
+
+
+class GalleryCache:
+    """The vectors of a tile set's gallery tiles by one model.
+
+    Args:
+        tileset: Holds the tiles.
+        model: Describes them.
+        index: Its vectors are taken where it holds them.
+        batch_size: Tiles described at once.
+    """
+
+    def __init__(
+        self, tileset: TileSet, model: Model, *, index: Index | None = None, batch_size: int = 32
+    ) -> None:
+        self._tileset, self._model, self._batch_size = tileset, model, batch_size
+        self._vectors: dict[tuple[str, Modality], Descriptors] = {}
+        if index is not None:
+            self._take(index)
+
+    def vectors(
+        self,
+        date: str,
+        modality: Modality,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Descriptors:
+        """The vectors of all tiles at `date`, in their order: float32 [m, R]."""
+        if (date, modality) not in self._vectors:
+            self._vectors[date, modality] = describe_tiles(
+                self._model, self._tileset, date=date, tiles=self._tileset.tiles(date),
+                modality=modality, batch_size=self._batch_size, progress=progress,
+            )  # fmt: skip
+        return self._vectors[date, modality]
+
+    def _take(self, index: Index) -> None:
+        vectors, dates = index.vectors.vectors(), index.tiles["date"].to_numpy()
+        for date in np.unique(dates):
+            self._vectors[str(date), index.modality] = vectors[dates == date]

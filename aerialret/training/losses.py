@@ -29,18 +29,22 @@ def pair_loss(
     return total
 
 
-def batch_negatives(query: Tensor, gallery: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+def batch_negatives(
+    query: Tensor, gallery: Tensor, places: Tensor, *, different: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Every pair of different places in a batch: within each date and across the two.
 
     Args:
         query: float [n, R], descriptors at one date.
         gallery: float [n, R], the same places at the other date.
         places: int [n], the place of each row; a place drawn twice is no negative of itself.
+        different: bool [n, n], which rows are negatives of each other; None: all other places.
 
     Returns:
         Two float [m, R].
     """
-    different = places[:, None] != places[None, :]
+    if different is None:
+        different = places[:, None] != places[None, :]
     upper = torch.triu(different, diagonal=1).nonzero(as_tuple=True)
     across = different.nonzero(as_tuple=True)
     first = torch.cat([query[upper[0]], gallery[upper[0]], query[across[0]]])
@@ -49,7 +53,12 @@ def batch_negatives(query: Tensor, gallery: Tensor, places: Tensor) -> tuple[Ten
 
 
 def hardest_negatives(
-    similarity: Similarity, query: Tensor, gallery: Tensor, places: Tensor
+    similarity: Similarity,
+    query: Tensor,
+    gallery: Tensor,
+    places: Tensor,
+    *,
+    different: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """For each place of a batch, the pairs of `batch_negatives` that look most like one place.
 
@@ -60,18 +69,20 @@ def hardest_negatives(
         query: float [n, R], descriptors at one date.
         gallery: float [n, R], the same places at the other date.
         places: int [n], the place of each row; a place drawn twice is no negative of itself.
+        different: bool [n, n], which rows are negatives of each other; None: all other places.
 
     Returns:
         Two float [m, R], m at most 4 n.
     """
-    same = places[:, None] == places[None, :]
+    if different is None:
+        different = places[:, None] != places[None, :]
     sides = ((query, gallery), (gallery, query), (query, query), (gallery, gallery))
     firsts, seconds = [], []
     for anchors, others in sides:
         with torch.no_grad():
             logits = similarity(anchors[:, None], others[None, :])
-            nearest = logits.masked_fill(same, -torch.inf).argmax(dim=1)
-        has_negative = ~same.all(dim=1)
+            nearest = logits.masked_fill(~different, -torch.inf).argmax(dim=1)
+        has_negative = different.any(dim=1)
         firsts.append(anchors[has_negative])
         seconds.append(others[nearest[has_negative]])
     return torch.cat(firsts), torch.cat(seconds)

@@ -45,18 +45,21 @@ class Knowledge:
 
     def state(self) -> dict[str, Any]:
         """As tensors, for a file."""
-        merges = np.empty((0, 4)) if self.tree is None else self.tree.linkage
-        arrays = {"hard": self.hard, "clusters": self.clusters, "tree": merges}
+        tree = ClassTree.empty() if self.tree is None else self.tree
+        arrays = {
+            "hard": self.hard, "clusters": self.clusters, "linkage": tree.linkage,
+            "nearest": tree.nearest,
+        }  # fmt: skip
         return {name: torch.from_numpy(np.array(value)) for name, value in arrays.items()}
 
     @classmethod
     def of_state(cls, state: dict[str, Any]) -> "Knowledge":
         """What `state` gave."""
-        merges = state["tree"].cpu().numpy()
+        tree = ClassTree(state["linkage"].cpu().numpy(), state["nearest"].cpu().numpy())
         return cls(
             hard=state["hard"].cpu().numpy(),
             clusters=state["clusters"].cpu().numpy(),
-            tree=ClassTree(merges) if len(merges) else None,
+            tree=tree if tree.places else None,
         )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from aerialret.config import EvaluateConfig, Pipeline, override, parse_pipeline
+from aerialret.config import Pipeline, override, parse_pipeline
 from aerialret.recipes import find_recipe, read_recipe, shipped_recipes
 from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import tiny_tileset
@@ -144,15 +144,17 @@ def test_published_figures_of_ntxent_are_followed() -> None:
 
 @pytest.fixture(scope="module")
 def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
-    return tiny_tileset(tmp_path_factory.mktemp("tileset") / "tiles", tile_px=48)
+    return tiny_tileset(tmp_path_factory.mktemp("tileset") / "tiles")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not all(map(find_spec, PARTS)), reason="not all methods are there yet")
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_trains_and_is_measured_on_a_tiny_territory(
     name: str, tileset: TileSet, tmp_path: Path
 ) -> None:
-    from aerialret.evaluation.evaluate import evaluate
+    from aerialret.evaluation.comparisons import Dates
+    from aerialret.evaluation.evaluation import run_evaluation
     from aerialret.network.checkpoint import load_model
     from aerialret.training.train import train
 
@@ -160,7 +162,10 @@ def test_a_recipe_trains_and_is_measured_on_a_tiny_territory(
     epochs = min(shipped.train.epochs, EPOCHS)
     tiny = override(shipped, [*TINY, f"train.epochs={epochs}"])
     assert train(tileset, tmp_path / "model", pipeline=tiny).epochs == epochs
-    config = EvaluateConfig(worst=2, untrained=False)
-    metrics = evaluate(tileset, load_model(tmp_path / "model"), tmp_path / "report", config=config)
-    assert metrics["queries"] > 0
-    assert 0 <= metrics["map@5"] <= 1
+    measured = run_evaluation(
+        tileset, load_model(tmp_path / "model"), dates=Dates(queries="2019", gallery="2004"),
+        asking=tiny.query, before_training=False,
+    )  # fmt: skip
+    figures = measured.metrics()
+    assert figures["queries"] > 0
+    assert 0 <= figures["map@5"] <= 1

@@ -1,5 +1,6 @@
 """Training learns, keeps the best epoch, and goes on after a kill as if nothing had happened."""
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aerialret.config import ModelConfig, Pipeline, SplitConfig, TrainConfig
 from aerialret.errors import (
@@ -50,10 +52,16 @@ def trained(tileset: TileSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def content(folder: Path) -> dict[str, bytes]:
+def files(folder: Path) -> dict[str, bytes]:
     return {
         p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
     }
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """All but what tells how long it took, which no two trainings share."""
+    told = ("timing.csv", "events/")
+    return {name: data for name, data in files(folder).items() if not name.startswith(told)}
 
 
 def with_train(**values: object) -> Pipeline:
@@ -68,6 +76,23 @@ def test_a_model_folder_is_whole_and_loads(trained: Path, tileset: TileSet) -> N
         "curves.svg", "history.csv", "manifest.json", "model.safetensors",
         "similarity.safetensors", "split.parquet",
     ]  # fmt: skip
+
+
+def test_a_model_folder_tells_its_course_outside_its_hash(trained: Path) -> None:
+    timing = pd.read_csv(trained / "timing.csv")
+    assert timing["epoch"].tolist() == [1, 2, 3]
+    assert (timing["seconds"] > timing["mining_s"] + timing["validation_s"]).all()
+    assert timing["mining_s"][0] < timing["mining_s"][1]
+    events = EventAccumulator(str(trained / "events")).Reload()
+    history = pd.read_csv(trained / "history.csv")
+    for name, column in {"val/map5": "val_map5", "loss": "loss"}.items():
+        known = history.dropna(subset=[column])
+        told = {event.step: event.value for event in events.Scalars(name)}
+        assert list(told) == known["epoch"].tolist()
+        assert list(told.values()) == pytest.approx(known[column].tolist(), abs=1e-6)
+    assert {"rate/head", "rate/trunk", "time/places_per_s"} <= set(events.Tags()["scalars"])
+    hashed = json.loads((trained / "manifest.json").read_text())["facts"]["content"]
+    assert not [name for name in hashed if name.startswith(("timing", "events"))]
 
 
 def test_the_history_has_a_row_for_each_epoch(trained: Path) -> None:
@@ -126,6 +151,9 @@ def test_a_killed_training_ends_where_an_undisturbed_one_ends(
     report = train(tileset, out, pipeline=PIPELINE)
     assert report.resumed_at >= 1
     assert content(out) == content(trained)
+    assert pd.read_csv(out / "timing.csv")["epoch"].tolist() == [1, 2, 3]
+    told = EventAccumulator(str(out / "events")).Reload().Scalars("loss")
+    assert [event.step for event in told] == [1, 2, 3]
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 

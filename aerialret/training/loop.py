@@ -116,6 +116,10 @@ class Training:
             self.network, places, device=self.device, autocast=self._autocast, world=self.world
         )
 
+    def rates(self) -> dict[str, float]:
+        """Adam's present rate for each part that is trained."""
+        return {group["part"]: group["lr"] for group in self.optimiser.param_groups}
+
     def state(self) -> dict[str, Any]:
         """Everything that the next epoch depends on."""
         return {

@@ -11,23 +11,23 @@ from safetensors.torch import load_file
 
 from aerialret import atomic
 from aerialret.config import Pipeline
-from aerialret.errors import ConfigurationError, NothingToDoError
 from aerialret.network.checkpoint import (
     HISTORY_NAME,
     SIMILARITY_NAME,
     choose_device,
     save_module,
 )
+from aerialret.network.model import DescriptorNetwork
 from aerialret.network.weights import initial_network
 from aerialret.retrieval.metrics import map_at
-from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
+from aerialret.training.course import Course
 from aerialret.training.describing import ranks_among
+from aerialret.training.distributed import World
 from aerialret.training.fitting import fit, needs_fitting
 from aerialret.training.history import History
+from aerialret.training.loading import require_trainable, training_pixels, validation_pixels
 from aerialret.training.loop import Training
-from aerialret.training.splits import places_in
-from aerialret.training.training_data import PlacePixels, load_places
 
 STATE_NAME = "state.pt"
 BEST_NAME = "best.safetensors"
@@ -69,6 +69,7 @@ class Run:
         tileset: Holds the tiles.
         dates: Query date, gallery date.
         split: A row for each place: place, col, row, split.
+        world: The processes that share the work; only the first of them writes.
         progress: Called with stage, done, total.
 
     Raises:
@@ -84,26 +85,35 @@ class Run:
         *,
         dates: tuple[str, str],
         split: pd.DataFrame,
+        world: World,
         progress: Progress | None,
     ) -> None:
         config = pipeline.train
         if config.threads:
             torch.set_num_threads(config.threads)
-        _check_trainable(pipeline)
+        require_trainable(pipeline)
         self.staging, self.config, self.dates, self.split = staging, config, dates, split
-        self.progress = progress
-        self.device = choose_device(config.device)
-        self.network: Any = initial_network(
+        self.world = world
+        self.progress = progress if world.is_first else None
+        self.device = world.device(choose_device(config.device))
+        self.network = initial_network(
             pipeline.model, tile_px=tileset.grid.tile_px, seed=config.seed
         )
         self.fits = needs_fitting(self.network)
-        self.train = self._load("train", tileset, pipeline)
-        self.val = self._load("val", tileset, pipeline)
+        self.train = training_pixels(
+            tileset, split, dates=dates, pipeline=pipeline, learns=bool(config.epochs) or self.fits,
+            progress=self._ticker("reading train places"),
+        ).to(self.device)  # fmt: skip
+        self.val = validation_pixels(
+            tileset, split, dates=dates, pipeline=pipeline,
+            progress=self._ticker("reading val places"),
+        ).to(self.device)  # fmt: skip
         self.history = History()
         self.training: Training | None = None
         if config.epochs:
+            assert isinstance(self.network, DescriptorNetwork)  # by `require_trainable`
             self.training = Training(
-                self.network, config, places=len(self.train), device=self.device
+                self.network, config, places=len(self.train), device=self.device, world=world
             )
 
     @property
@@ -116,8 +126,9 @@ class Run:
     ) -> TrainingReport:
         """Runs the epochs that are left, then fits what is fitted; the weights are `BEST_NAME`."""
         resumed_at = self._trained(self.training, on_epoch) if self.training else 0
-        if self.fits or self.training is None:
+        if self.world.is_first and (self.fits or self.training is None):
             self._fit()
+        self.history = History(self.world.broadcast_object(self.history.rows))
         best = self.history.best()
         return TrainingReport(
             folder=out, epochs=self.epoch, resumed_at=resumed_at,
@@ -130,20 +141,35 @@ class Run:
     ) -> int:
         """Trains to the last epoch; the epoch at which this run took it up."""
         resumed_at = self._restore(training)
-        if training.epoch == 0 and not self.history.rows:
-            self._keep_best(training, self._validate(training))
-            self._save(training)
+        done = self.history.rows[-1]["epoch"] if self.history.rows else -1
+        first = self.world.is_first
+        course = Course(self.staging, epochs=self.config.epochs, done=done) if first else None
+        if done < 0:
+            row = self._kept(training, self._validate(training))
+            if course:
+                course.measured(row)
         while training.epoch < self.config.epochs:
-            row = self._epoch(training)
-            if on_epoch:
-                on_epoch(row)
+            row = self._epoch(training, course)
+            if on_epoch and course:
+                on_epoch({**row, "pace": course.told})
+        if course:
+            course.close()
         return resumed_at
 
-    def _epoch(self, training: Training) -> dict[str, Any]:
+    def _epoch(self, training: Training, course: Course | None) -> dict[str, Any]:
         stage = f"epoch {training.epoch + 1}/{self.config.epochs}"
+        if course:
+            stage += f" ({course.told})" if course.told else ""
+            course.begin()
         loss = training.run_epoch(self.train, progress=self._ticker(stage))
-        row = self._keep_best(training, self._validate(training), loss=loss)
-        self._save(training)
+        if course:
+            course.trained()
+        row = self._kept(training, self._validate(training), loss=loss)
+        if course:
+            course.end(
+                row, places=len(self.train), mining_s=training.mining_s,
+                best_map5=self.history.best()["val_map5"], rates=training.rates(),
+            )  # fmt: skip
         return row
 
     def _validate(self, training: Training) -> float:
@@ -153,17 +179,20 @@ class Run:
             return float("nan")
         return map_at(training.ranks(self.val))
 
-    def _keep_best(
+    def _kept(
         self, training: Training, val_map5: float, *, loss: float = float("nan")
     ) -> dict[str, Any]:
-        """Notes the epoch, and keeps its weights if they are the best so far."""
+        """Notes the epoch and writes its state, and its weights if they are the best so far."""
         hard = len(training.knowledge.hard)
         row = self.history.add(epoch=training.epoch, loss=loss, val_map5=val_map5, hard=hard)
+        if not self.world.is_first:
+            return row
         if self.history.best() is row:
             save_module(self.network, self.staging / BEST_NAME)
             similarity = getattr(training.objective, "similarity", None)
             if similarity is not None:
                 save_module(similarity, self.staging / SIMILARITY_NAME)
+        self._save(training)
         return row
 
     def _fit(self) -> None:
@@ -186,50 +215,19 @@ class Run:
             torch.save({**training.state(), "history": self.history.rows}, partial)
 
     def _restore(self, training: Training) -> int:
+        """Takes up what the first process finds; the epochs that are done."""
         path = self.staging / STATE_NAME
-        if not path.exists():
+        state: dict[str, Any] | None = None
+        if self.world.is_first and path.exists():
+            # A state file of our own making; the history's rows are plain numbers.
+            state = torch.load(path, weights_only=True, map_location="cpu")
+        state = self.world.broadcast_object(state)
+        if state is None:
             return 0
-        # A state file of our own making; the history's rows are plain numbers.
-        state = torch.load(path, weights_only=True, map_location=self.device)
         self.history = History(state["history"])
         training.restore(state)
         return training.epoch
 
-    def _load(self, name: str, tileset: TileSet, pipeline: Pipeline) -> PlacePixels:
-        places = _at_both_dates(tileset, places_in(self.split, name), self.dates)
-        learns = self.config.epochs or self.fits
-        if name == "train" and len(places) < 2 and learns:
-            raise NothingToDoError(
-                f"training needs at least 2 places with tiles at {self.dates[0]} and "
-                f"{self.dates[1]}, but the split leaves {len(places)}; lower split.val_share, "
-                "split.test_share or split.buffer_tiles, or ingest more"
-            )
-        if name == "train" and not learns:
-            places = []
-        return load_places(
-            tileset, places, dates=self.dates, encoding=pipeline.model.mask_encoding,
-            progress=self._ticker(f"reading {name} places"),
-        )  # fmt: skip
-
     def _ticker(self, stage: str) -> Callable[[int, int], None] | None:
         progress = self.progress
         return (lambda done, total: progress(stage, done, total)) if progress else None
-
-
-def _check_trainable(pipeline: Pipeline) -> None:
-    model, epochs = pipeline.model, pipeline.train.epochs
-    if epochs and model.method != "network":
-        raise ConfigurationError(
-            f"train.epochs is {epochs}, but model.method {model.method!r} is not trained by "
-            "epochs; set train.epochs = 0"
-        )
-    if epochs and model.joins_descriptors:
-        raise ConfigurationError(
-            f"train.epochs is {epochs}, but model.fusion {model.fusion!r} joins descriptors after "
-            "the network; set train.epochs = 0, or model.fusion to 'trained'"
-        )
-
-
-def _at_both_dates(tileset: TileSet, places: list[TileId], dates: tuple[str, str]) -> list[TileId]:
-    both = set(tileset.tiles(dates[0])) & set(tileset.tiles(dates[1]))
-    return [place for place in places if place in both]

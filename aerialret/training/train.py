@@ -2,7 +2,8 @@
 
 Everything is built in a staging folder beside the model. After each epoch the whole state is
 written there, so that a killed training goes on from its last epoch and ends, on a CPU with the
-same number of threads, byte for byte where an undisturbed one ends.
+same number of threads, byte for byte where an undisturbed one ends. Started by torchrun, several
+processes train one model, and the first of them writes it.
 """
 
 import shutil
@@ -24,6 +25,8 @@ from aerialret.network.checkpoint import (
     WEIGHTS_NAME,
 )
 from aerialret.tiles.tileset import TileSet, grid_facts
+from aerialret.training.course import publish_course
+from aerialret.training.distributed import World
 from aerialret.training.history import draw_curves
 from aerialret.training.request import TrainingRequest
 from aerialret.training.run import BEST_NAME, Progress, Run, TrainingReport
@@ -51,7 +54,7 @@ def train(
         resume: Go on with an unfinished training even if its number of epochs was another.
         replace: Replace a model that is there.
         progress: Called with stage, done, total.
-        on_epoch: Called with each epoch's row of the history.
+        on_epoch: Called with each epoch's row of the history and `pace`, a line about its speed.
 
     Raises:
         UnknownDateError: The tile set lacks a date to pair.
@@ -68,12 +71,23 @@ def train(
     )
     if finished:
         return TrainingReport(folder=out, up_to_date=True, **finished.facts["training"])
-    staging = request.claim(atomic.staging_folder(out), resume=resume, replace=replace)
     dates = training_dates(tileset, pipeline.train.dates)
     split = _split(tileset, dates, pipeline, base)
-    run = Run(staging, pipeline, tileset, dates=dates, split=split, progress=progress)
-    report = run.to_the_end(out, on_epoch)
-    _publish(staging, out, run, request, tileset, asking=as_plain(pipeline.query))
+    world = World.join()
+    try:
+        staging = atomic.staging_folder(out)
+        if world.is_first:
+            request.claim(staging, resume=resume, replace=replace)
+        world.barrier()
+        run = Run(
+            staging, pipeline, tileset, dates=dates, split=split, world=world, progress=progress
+        )
+        report = run.to_the_end(out, on_epoch)
+        if world.is_first:
+            _publish(staging, out, run, request, tileset, asking=as_plain(pipeline.query))
+        world.barrier()
+    finally:
+        world.leave()
     return report
 
 
@@ -122,6 +136,7 @@ def _publish(
     run.split.to_parquet(whole / SPLIT_NAME, index=False)
     run.history.write(whole / HISTORY_NAME)
     draw_curves(run.history, whole / CURVES_NAME)
+    publish_course(staging, whole)
     best = run.history.best()
     facts = {
         "request": request.fingerprint,

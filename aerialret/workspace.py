@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aerialret.config import Pipeline, override, parse_pipeline
+from aerialret.config.model import WEIGHT_LIBRARIES
 from aerialret.config.sources import SourceConfig
 from aerialret.config.toml import read_document
 from aerialret.errors import ConfigurationError
@@ -108,7 +109,7 @@ def _anchored(pipeline: Pipeline, folder: Path, sections: Mapping[str, Any]) -> 
         }
     if pipeline.split.file and "split" in sections:
         changes["split"] = replace(pipeline.split, file=_from(folder, pipeline.split.file))
-    if "model" in sections and pipeline.model.weights not in _KEYWORD_WEIGHTS:
+    if "model" in sections and _is_path(pipeline.model.weights):
         changes["model"] = replace(pipeline.model, weights=_from(folder, pipeline.model.weights))
     return replace(pipeline, **changes)
 
@@ -123,6 +124,10 @@ def _anchored_source(source: SourceConfig, folder: Path) -> SourceConfig:
         date_graph=_file_from(folder, source.date_graph),
         area=source.area if is_rectangle(source.area) else _file_from(folder, source.area),
     )
+
+
+def _is_path(weights: str) -> bool:
+    return weights not in _KEYWORD_WEIGHTS and not weights.startswith(WEIGHT_LIBRARIES)
 
 
 def _file_from(folder: Path, path: str) -> str:

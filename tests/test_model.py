@@ -10,12 +10,13 @@ from torch import nn
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError, MissingInputError, UnreadableInputError
+from aerialret.network.importing.matching import fill
 from aerialret.network.inputs import fill_absent, luma
 from aerialret.network.model import (
     DescriptorNetwork,
     PoolingHead,
 )
-from aerialret.network.weights import fill_trunk, initial_network
+from aerialret.network.weights import initial_network
 
 SMALL = ModelConfig(
     backbone="resnet18", trunk="layer3", weights="none", head_filters=(16, 12, 8),
@@ -88,7 +89,7 @@ def test_the_trunk_is_torchvisions_resnet() -> None:
     resnet = torchvision.models.resnet50(weights=None).eval()
     config = ModelConfig(weights="none", input="image", head="average")
     network = DescriptorNetwork(config, tile_px=64).eval()
-    fill_trunk(network.trunk, resnet.state_dict(), origin="resnet", backbone="resnet50")
+    fill(network, resnet.state_dict(), source="resnet")
     pixels = rand(1, 3, 64, 64)
     resnet.fc = nn.Identity()
     with torch.inference_mode():

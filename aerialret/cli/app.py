@@ -12,6 +12,7 @@ from aerialret.cli import (
     exporting,
     ingesting,
     measuring,
+    models,
     searching,
     workspaces,
 )
@@ -53,3 +54,4 @@ app.command("evaluate")(measuring.evaluate)
 app.command("run")(workspaces.run)
 app.command("info")(artefacts.info)
 app.add_typer(exporting.export_app, name="export")
+app.add_typer(models.model_app, name="model")

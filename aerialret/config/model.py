@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from aerialret.config.setting import check_choices, check_range, setting
 from aerialret.errors import ConfigurationError
 
+WEIGHT_LIBRARIES = ("torchvision:", "timm:")
+"""What `weights` begins with where it names no file."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -35,7 +38,9 @@ class ModelConfig:
         "layer4", "The trunk's last stage: stride 16 or 32.", choices=("layer3", "layer4")
     )
     weights: str = setting(
-        "imagenet", "imagenet (torchvision's, downloaded once), none, or a state dict file."
+        "imagenet",
+        "imagenet (torchvision's, downloaded once), none, a state dict file, a model folder, "
+        "torchvision:NAME or timm:NAME.",
     )
     bottleneck_stride: str = setting(
         "3x3",

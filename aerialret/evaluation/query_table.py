@@ -145,4 +145,4 @@ def _splits(places: pd.Series, model: Model, tileset: TileSet) -> pd.Series:
     if model.grid != tileset.grid:
         return pd.Series(UNSEEN, places.index)
     known = dict(zip(model.split["place"], model.split["split"], strict=True))
-    return places.map(known).fillna(UNSEEN).astype(object)
+    return places.map(lambda place: known.get(place, UNSEEN)).astype(object)

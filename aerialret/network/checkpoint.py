@@ -14,10 +14,10 @@ from typing import Any
 
 import pandas as pd
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
-from aerialret.atomic import atomic_file
+from aerialret.atomic import write_bytes
 from aerialret.config import ModelConfig, QueryConfig
 from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
@@ -114,8 +114,7 @@ def save_module(network: nn.Module, path: Path) -> None:
     tensors = {
         name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()
     }
-    with atomic_file(path) as partial:
-        save_file(tensors, partial)
+    write_bytes(path, save(tensors))  # its own save_file makes a file that only its owner reads
 
 
 def choose_device(name: str) -> torch.device:

@@ -77,8 +77,8 @@ def hardest_negatives(
     if different is None:
         different = places[:, None] != places[None, :]
     sides = ((query, gallery), (gallery, query), (query, query), (gallery, gallery))
-    firsts, seconds = [], []
-    for anchors, others in sides:
+    firsts, seconds = [query[:0]], [query[:0]]
+    for anchors, others in sides if len(places) else ():
         with torch.no_grad():
             logits = similarity(anchors[:, None], others[None, :])
             nearest = logits.masked_fill(~different, -torch.inf).argmax(dim=1)

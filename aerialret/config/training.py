@@ -52,8 +52,8 @@ class TrainConfig:
     )
     negatives: str = setting(
         "sampled",
-        "Of bce. sampled: one negative for each positive, as published; batch: every pair of "
-        "different places in the batch; hardest: of these, the nearest for each tile.",
+        "Of bce and contrastive. sampled (of bce, else as batch): one for each positive, "
+        "as published; batch: every pair of different places; hardest: the nearest for each tile.",
         choices=("sampled", "batch", "hardest"),
     )
     hard_share: float = setting(0.5, "Share of a batch drawn from the hard places, from 0 to 1.")

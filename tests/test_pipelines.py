@@ -169,3 +169,19 @@ def test_a_recipe_trains_and_is_measured_on_a_tiny_territory(
     figures = measured.metrics()
     assert figures["queries"] > 0
     assert 0 <= figures["map@5"] <= 1
+
+
+@pytest.mark.skipif(not all(map(find_spec, PARTS)), reason="not all methods are there yet")
+def test_the_first_epoch_of_getnet_changes_its_transformer_alone(
+    tileset: TileSet, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    from aerialret.training.train import train
+
+    for epochs in (0, 1):
+        tiny = override(pipeline_of("getnet"), [*TINY, f"train.epochs={epochs}"])
+        train(tileset, tmp_path / f"{epochs}", pipeline=tiny)
+    before, after = (load_file(tmp_path / f"{n}" / "model.safetensors") for n in (0, 1))
+    changed = {name for name in before if not before[name].equal(after[name])}
+    assert {name.split(".")[0] for name in changed} == {"transformer"}

@@ -9,6 +9,7 @@ from aerialret.cli import (
     artefacts,
     building,
     checking,
+    comparing,
     exporting,
     ingesting,
     measuring,
@@ -51,6 +52,7 @@ app.command("train")(building.train)
 app.command("index")(building.index)
 app.command("query")(searching.query)
 app.command("evaluate")(measuring.evaluate)
+app.command("compare")(comparing.compare)
 app.command("run")(workspaces.run)
 app.command("info")(artefacts.info)
 app.add_typer(exporting.export_app, name="export")

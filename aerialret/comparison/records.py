@@ -1,0 +1,117 @@
+"""Records of measured runs: an evaluation goes in, a table and its facts come out, and back.
+
+RUN/PROTOCOL.parquet   a row for each query and comparison: comparison, query (its number), place,
+                       split, in_scope, rank (null where the gallery lacks the place), distance_m
+                       (from the truth to the first result)
+RUN/PROTOCOL.json      what it was made of, and what else the tables tell of the run
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from aerialret import atomic
+from aerialret.evaluation.evaluation import Evaluation
+from aerialret.evaluation.query_table import scope_of
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFacts:
+    """What the tables tell of a run beside its figures.
+
+    Attributes:
+        headline: Name of the headline comparison.
+        dimensions: R, numbers in a vector of the gallery.
+        parameters: Numbers in the network's weights.
+        epochs: Epochs of its training.
+        training_s: How long training took, in seconds; None where that is not known.
+        scope: Split of the queries that count: test, val, unseen or all.
+        gallery: Tiles that were searched.
+        machine: Where it was measured.
+        versions: Of aerialret and the libraries that measured it.
+    """
+
+    headline: str
+    dimensions: int
+    parameters: int
+    epochs: int
+    training_s: float | None
+    scope: str
+    gallery: int
+    machine: str
+    versions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A measured run.
+
+    Attributes:
+        table: A row for each query and comparison.
+        facts: What else is known of it.
+    """
+
+    table: pd.DataFrame
+    facts: RunFacts
+
+
+def record_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
+    """The ranks by every comparison, one below the other.
+
+    Args:
+        evaluations: Of the same queries, each by one comparison.
+    """
+    return pd.concat([_rows(evaluation) for evaluation in evaluations], ignore_index=True)
+
+
+def run_facts(evaluation: Evaluation, *, machine: str, versions: Mapping[str, str]) -> RunFacts:
+    """What the tables tell of the model that was measured."""
+    model = evaluation.model
+    training = model.manifest.facts.get("training", {})
+    return RunFacts(
+        headline=evaluation.main,
+        dimensions=model.length,
+        parameters=sum(weights.numel() for weights in model.network.parameters()),
+        epochs=int(training.get("epochs", 0)),
+        training_s=training.get("seconds"),
+        scope=scope_of(evaluation.table),
+        gallery=len(evaluation.tileset.tiles(evaluation.dates.gallery)),
+        machine=machine,
+        versions=dict(versions),
+    )
+
+
+def write_record(folder: Path, protocol: str, record: Record, *, made_of: Any) -> None:
+    """Writes both files; the facts last, so that they vouch for the table."""
+    with atomic.atomic_file(folder / f"{protocol}.parquet") as partial:
+        record.table.to_parquet(partial, index=False)
+    content = {"format": FORMAT, "made_of": made_of, "facts": asdict(record.facts)}
+    text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    atomic.write_text(folder / f"{protocol}.json", text)
+
+
+def read_record(folder: Path, protocol: str, *, made_of: Any) -> Record | None:
+    """What was measured of just this; None where it must be measured (again)."""
+    try:
+        content = json.loads((folder / f"{protocol}.json").read_text())
+        if content["format"] != FORMAT or content["made_of"] != made_of:
+            return None
+        table = pd.read_parquet(folder / f"{protocol}.parquet")
+        return Record(table=table, facts=RunFacts(**content["facts"]))
+    except (OSError, ValueError, KeyError, TypeError):  # absent, or damaged: as if never measured
+        return None
+
+
+def _rows(evaluation: Evaluation) -> pd.DataFrame:
+    kept = evaluation.table[["place", "split", "in_scope", "rank", "distance_m"]]
+    rows = kept.reset_index(drop=True)
+    rows.insert(0, "query", np.arange(len(rows)))
+    rows.insert(0, "comparison", evaluation.main)
+    return rows

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import pandas as pd
@@ -21,10 +21,11 @@ from aerialret.manifest import Manifest, already_made, hash_files, new_manifest,
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
 from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
+from aerialret.retrieval.engines import SearchEngine, build_index_engine, engine_file_name
 from aerialret.retrieval.index_recipe import Recipe
-from aerialret.retrieval.index_store import MODEL_FOLDER, TILES_NAME, VECTORS_NAME
+from aerialret.retrieval.index_store import MODEL_FOLDER, TILES_NAME
 from aerialret.retrieval.parents import require_tile_size
-from aerialret.retrieval.vector_index import VectorIndex, build_vector_index, measure_recall
+from aerialret.retrieval.vector_index import VectorIndex, measure_recall
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.tileset import TileSet, grid_facts
 
@@ -71,7 +72,7 @@ def build_index(
         model: Describes them.
         out: The index folder.
         config: Which dates and modality.
-        recipe: Which FAISS index.
+        recipe: Which index.
         replace: Whether an index of another request in `out` may be replaced.
         progress: Told the tiles done and the tiles in all.
 
@@ -142,9 +143,9 @@ def _write_index(
 ) -> Manifest:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / MODEL_FOLDER).mkdir(parents=True)
-    index = build_vector_index(vectors, recipe=recipe)
+    index = build_index_engine(vectors, recipe=recipe)
     recall = _checked_recall(index, vectors, recipe)
-    index.write(folder / VECTORS_NAME)
+    index.write(folder / engine_file_name(recipe))
     dates = list(configuration["index"]["dates"])
     _tile_table(tileset, dates).to_parquet(folder / TILES_NAME, index=False)
     for name in MODEL_FILES:
@@ -170,8 +171,8 @@ def _write_index(
     return manifest
 
 
-def _checked_recall(index: VectorIndex, vectors: Descriptors, recipe: Recipe) -> float:
-    recall = measure_recall(index, vectors)
+def _checked_recall(index: SearchEngine, vectors: Descriptors, recipe: Recipe) -> float:
+    recall = measure_recall(cast(VectorIndex, index), vectors)  # it only searches
     if recall < recipe.recall_floor:
         raise ConfigurationError(
             f"the recipe's factory {recipe.factory!r} returns {recall:.3f} of the exact "

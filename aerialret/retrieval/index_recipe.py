@@ -1,4 +1,4 @@
-"""Index recipes: in goes a TOML file, out comes which FAISS index to build and how to search it."""
+"""Index recipes: in goes a TOML file, out comes which index to build and how to search it."""
 
 import tomllib
 from dataclasses import dataclass
@@ -13,7 +13,12 @@ from aerialret.errors import ConfigurationError, MissingInputError
 class Recipe:
     """How vectors are indexed and searched."""
 
-    factory: str = setting("Flat", "FAISS factory string.")
+    engine: str = setting(
+        "faiss",
+        "faiss: dense vectors; inverted-file: a list of tiles for each visual word (bow-sift).",
+        choices=("faiss", "inverted-file"),
+    )
+    factory: str = setting("Flat", "FAISS factory string; faiss only.")
     metric: str = setting(
         "inner_product",
         "What is compared: of unit vectors, the inner product is the cosine similarity.",
@@ -22,7 +27,7 @@ class Recipe:
     recall_floor: float = setting(
         1.0, "Share of the exact nearest neighbours that the index must return, from 0 to 1."
     )
-    nprobe: int = setting(0, "Lists that an inverted file looks into; 0 leaves FAISS's default.")
+    nprobe: int = setting(0, "Lists that a FAISS IVF index looks into; 0 leaves FAISS's default.")
     ef_search: int = setting(0, "Candidates that an HNSW graph keeps; 0 leaves FAISS's default.")
 
     def __post_init__(self) -> None:
@@ -32,6 +37,11 @@ class Recipe:
         check_range("ef_search", self.ef_search, low=0)
         if not self.factory:
             raise ConfigurationError("factory is empty, but must be a FAISS factory string: 'Flat'")
+        if self.engine != "faiss" and (self.factory != "Flat" or self.nprobe or self.ef_search):
+            raise ConfigurationError(
+                f"factory, nprobe and ef_search are FAISS's, but engine is {self.engine!r}; remove "
+                "them or set engine = 'faiss'"
+            )
 
 
 def read_recipe(path: Path) -> Recipe:

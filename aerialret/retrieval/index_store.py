@@ -2,7 +2,8 @@
 
 INDEX/
   manifest.json    recipe, dates, grid, hashes of the tile set and the model
-  vectors.faiss    the descriptors (FAISS)
+  vectors.faiss    the descriptors (FAISS); vectors.safetensors where the recipe's engine is an
+                   inverted file
   tiles.parquet    GeoParquet; row i is the tile of vector i: place, col, row, date, geometry
   model/           a copy of the model, so that an index works alone
 """
@@ -17,12 +18,11 @@ from aerialret.errors import NotAnArtefactError, StaleArtefactError
 from aerialret.manifest import Manifest, read_manifest
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.descriptors import Modality
+from aerialret.retrieval.engines import SearchEngine, engine_file_name, read_index_engine
 from aerialret.retrieval.index_recipe import Recipe
-from aerialret.retrieval.vector_index import read_vector_index
 from aerialret.tiles.grid import Grid
 from aerialret.tiles.tileset import TileSet
 
-VECTORS_NAME = "vectors.faiss"
 TILES_NAME = "tiles.parquet"
 MODEL_FOLDER = "model"
 
@@ -45,7 +45,9 @@ class Index:
         self.manifest: Manifest = read_manifest(folder, kind="index")
         self.grid = Grid(**self.manifest.facts["grid"])
         recipe = parse_section(Recipe, self.manifest.configuration["recipe"], origin=str(folder))
-        self.vectors = read_vector_index(folder / VECTORS_NAME, recipe=recipe, device=device)
+        self.vectors: SearchEngine = read_index_engine(
+            folder / engine_file_name(recipe), recipe=recipe, device=device
+        )
         self.tiles = _read_tiles(folder / TILES_NAME)
         if len(self.tiles) != len(self.vectors):
             raise NotAnArtefactError(

@@ -92,7 +92,8 @@ def import_model(
     staging.mkdir(parents=True)
     save_module(network, staging / WEIGHTS_NAME)
     _empty_split().to_parquet(staging / SPLIT_NAME, index=False)
-    write_manifest(staging, _manifest(staging, configuration, grid, request=request, facts=facts))
+    told = {"request": request, "asking": as_plain(pipeline.query), "import": facts}
+    write_manifest(staging, _manifest(staging, configuration, grid, told=told))
     atomic.publish_folder(staging, out)
     return ImportOutcome(folder=out, facts=facts, report=report, notes=_notes(report, config))
 
@@ -106,7 +107,7 @@ def _configuration(pipeline: Pipeline, source: SourceWeights) -> dict[str, Any]:
 
 
 def _manifest(
-    folder: Path, configuration: dict[str, Any], grid: Grid, *, request: str, facts: dict[str, Any]
+    folder: Path, configuration: dict[str, Any], grid: Grid, *, told: dict[str, Any]
 ) -> Manifest:
     files = [folder / name for name in (WEIGHTS_NAME, SPLIT_NAME)]
     return new_manifest(
@@ -114,11 +115,10 @@ def _manifest(
         content_hash=hash_files(files, root=folder),
         configuration=configuration,
         facts={
-            "request": request,
+            **told,
             "grid": grid_facts(grid),
             "places": {},
             "training": _UNTRAINED,
-            "import": facts,
             "content": sorted(path.name for path in files),
         },
     )

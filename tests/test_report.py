@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
@@ -15,11 +16,18 @@ from PIL import Image as Picture
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.report import render_report
-from aerialret.evaluation.report.curves import recall_chart
+from aerialret.evaluation.report.curves import error_chart, recall_chart
+from aerialret.evaluation.report.frames import (
+    ATTENTION_COLOUR,
+    FOOTPRINT_COLOUR,
+    attended,
+    footprint,
+    framed,
+)
 from aerialret.evaluation.report.line_chart import Axis, Line, even_ticks, line_chart
 from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
-from aerialret.evaluation.report.wording import comparison_label, headline, percent
+from aerialret.evaluation.report.wording import comparison_label, headline, metres, percent
 from aerialret.network.checkpoint import load_model
 from aerialret.querying.pictures import PAPER, mask_picture, tile_picture
 from aerialret.retrieval.metrics import recall_at
@@ -63,11 +71,16 @@ class Page(HTMLParser):
 
 
 def measured(
-    folder: Path, *, masks: bool = True, change: float = 4.0, epochs: int = 6
+    folder: Path,
+    *,
+    masks: bool = True,
+    change: float = 4.0,
+    epochs: int = 6,
+    protocol: str = "aligned",
 ) -> Evaluation:
     tileset = tiny_tileset(folder / "t", masks=masks, change=change, missing=(TileId(-1, 6),))
     model = load_model(tiny_model(folder / "m", tileset, epochs=epochs))
-    return run_evaluation(tileset, model, dates=DATES)
+    return run_evaluation(tileset, model, dates=DATES, protocol=protocol)
 
 
 @pytest.fixture(scope="module")
@@ -222,6 +235,8 @@ def test_only_all_is_one_hundred_percent_and_only_none_is_zero(share: float) -> 
         ("image+mask", "image and mask"),
         ("image", "image alone"),
         ("image against image+mask", "image alone, searched among image and mask"),
+        ("image against mask", "image alone, searched among masks"),
+        ("mask against image", "mask alone, searched among images"),
     ],
 )
 def test_comparisons_are_named_in_words(name: str, label: str) -> None:
@@ -246,3 +261,114 @@ def test_pixels_without_image_are_drawn_as_paper() -> None:
     pixels = np.asarray(tile_picture(image, valid, side_px=8))
     assert (pixels[~valid] == PAPER).all()
     np.testing.assert_array_equal(pixels[valid], np.moveaxis(image, 0, -1)[valid])
+
+
+@pytest.fixture(scope="module")
+def displaced(tmp_path_factory: pytest.TempPathFactory) -> Evaluation:
+    found = measured(tmp_path_factory.mktemp("displaced"), protocol="season", epochs=0)
+    found.table["in_scope"] = found.table["rank"].notna()
+    return found
+
+
+def test_a_displaced_report_says_how_its_queries_were_cut(displaced: Evaluation) -> None:
+    page = Page(render_report(displaced, worst=3, parents={}))
+    assert page.open == []
+    assert "colours of another season (protocol season, seed 7)" in page.text
+    assert "By protocol" in page.text
+    assert "framed: what the photo shows" in page.text
+    assert "framed: what the network looks at" not in page.text
+    assert "Queries season, seed 7" in page.text
+    whole = displaced.metrics()["protocols"]["aligned"]
+    assert f"{whole['map@5']:.3f}" in page.text
+
+
+def test_an_aligned_report_frames_nothing_and_has_no_protocols_to_compare(page: Page) -> None:
+    assert "framed:" not in page.text
+    assert "By protocol" not in page.text
+    assert "asking with whole tiles (protocol aligned)" in page.text
+
+
+def test_a_displaced_card_shows_the_photo_and_where_it_was_cut(displaced: Evaluation) -> None:
+    card = worst_misses(displaced, count=1).cards[0]
+    rows = displaced.table.index[displaced.table["place"] == card.place]
+    row = int(rows[0])
+    batch = displaced.photos.cut(displaced.tileset, slice(row, row + 1)).batch
+    photo = tile_picture(batch.images[0], batch.valid[0], side_px=192)
+    assert np.abs(pixels_of(card.panels[0].image) - np.asarray(photo, np.int16)).mean() < 6
+    right = pixels_of(card.panels[2].image)
+    yellow = np.abs(right - np.array(FOOTPRINT_COLOUR)).max(axis=2) < 70
+    corners = footprint(
+        displaced.photos, row, tile=TileId.from_place(card.place), grid=displaced.tileset.grid
+    )
+    middles = ((corners + np.roll(corners, 1, axis=0)) / 2 * 192).astype(int)
+    for across, down in middles:
+        assert yellow[down - 3 : down + 4, across - 3 : across + 4].any()
+    turn = displaced.table["rotation_deg"][row]
+    assert f"turned {turn:.0f}°" in card.panels[0].caption
+
+
+def pixels_of(uri: str) -> np.ndarray:
+    data = base64.b64decode(uri.partition(",")[2])
+    return np.asarray(Picture.open(io.BytesIO(data)).convert("RGB"), np.int16)
+
+
+def test_a_footprint_begins_at_the_photos_upper_left(displaced: Evaluation) -> None:
+    """Turned counter-clockwise by t, the photo's upper edge runs t clockwise on the map."""
+    row = 4
+    tile, grid = displaced.photos.tiles[row], displaced.tileset.grid
+    corners = footprint(displaced.photos, row, tile=tile, grid=grid)
+    assert ((corners > -1e-9) & (corners < 1 + 1e-9)).all()
+    across, down = corners[1] - corners[0]
+    turn = math.radians(displaced.table["rotation_deg"][row])
+    side = displaced.table["metres_per_px"][row] * grid.tile_px / grid.tile_size_m
+    assert (across, down) == pytest.approx((side * math.cos(turn), side * math.sin(turn)))
+
+
+def test_a_frame_is_drawn_along_its_corners_and_inside_the_picture() -> None:
+    picture = Picture.new("RGB", (100, 100), (120, 120, 120))
+    square = np.array([[0.2, 0.3], [0.8, 0.3], [0.8, 0.9], [0.2, 0.9]])
+    drawn = np.asarray(framed(picture, square, colour=ATTENTION_COLOUR))
+    for row, col in ((30, 50), (90, 50), (60, 20), (60, 80)):
+        assert tuple(drawn[row, col]) == ATTENTION_COLOUR
+    assert tuple(drawn[60, 50]) == tuple(drawn[10, 10]) == (120, 120, 120)
+    whole = np.asarray(
+        framed(picture, square * 0 + [[0, 0], [1, 0], [1, 1], [0, 1]], colour=(9, 9, 9))
+    )
+    assert tuple(whole[50, 2]) == tuple(whole[97, 50]) == (9, 9, 9)
+
+
+def test_the_region_that_a_transformer_cuts_out_is_where_it_says(tmp_path: Path) -> None:
+    found = measured(tmp_path, epochs=0)
+    batch = found.photos.cut(found.tileset, slice(0, 1)).batch
+    assert attended(found.model, batch, modality="image") is None
+    seen: list[torch.Tensor] = []
+
+    def attention(image: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        seen.append(mask)
+        return torch.tensor([[0.5, 0.2, -0.4]])
+
+    found.model.network.attention = attention  # type: ignore[assignment]
+    corners = attended(found.model, batch, modality="image+mask")
+    assert corners is not None
+    expected = [[0.35, 0.05], [0.85, 0.05], [0.85, 0.55], [0.35, 0.55]]
+    np.testing.assert_allclose(corners, expected, atol=1e-6)
+    attended(found.model, batch, modality="image")
+    assert (seen[0] != seen[1]).any()
+
+
+def test_the_error_curve_is_the_share_within_each_distance(displaced: Evaluation) -> None:
+    chart = error_chart(displaced)
+    assert [line.label for line in chart.lines][-1].endswith("whole tiles (aligned)")
+    distances = displaced.table.loc[displaced.table["in_scope"], "distance_m"]
+    for at, share in chart.lines[0].points:
+        assert share == pytest.approx((distances <= at).mean())
+    assert chart.lines[0].points[-1][1] == 1
+    assert "inf" not in chart.svg
+    assert "nan" not in chart.svg
+
+
+@pytest.mark.parametrize(
+    ("distance", "text"), [(None, "–"), (math.nan, "–"), (0.0, "0 m"), (1234.0, "1.2 km")]
+)
+def test_distances_are_told_in_metres_and_kilometres(distance: float | None, text: str) -> None:
+    assert metres(distance).replace("\u00a0", " ") == text

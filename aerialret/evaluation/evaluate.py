@@ -140,9 +140,6 @@ def dates_of(config: EvaluateConfig, tileset: TileSet) -> Dates:
     return dates
 
 
-_dates = dates_of  # its former name
-
-
 def _require_gallery(index: Index, *, model: Model, tileset: TileSet, gallery: str) -> None:
     require_parents(index, model=model, tileset=tileset)
     if gallery not in index.dates:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 _WIDTH, _HEIGHT = 520, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 14, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 58, 24, 14, 48
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

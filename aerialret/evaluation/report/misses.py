@@ -5,9 +5,18 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerialret.evaluation.evaluation import Evaluation
-from aerialret.evaluation.report.wording import figure
+from aerialret.evaluation.report.frames import (
+    ATTENTION_COLOUR,
+    FOOTPRINT_COLOUR,
+    attended,
+    footprint,
+    framed,
+)
+from aerialret.evaluation.report.wording import figure, metres
+from aerialret.evaluation.windows import ALIGNED
 from aerialret.querying.pictures import has_mask, jpeg_uri, mask_picture, png_uri, tile_picture
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.palette import BACKGROUND, CLASSES, NO_COVERAGE, LandClass
@@ -45,11 +54,27 @@ class Card:
     panels: tuple[Panel, ...]
 
 
+class FrameEntry(NamedTuple):
+    """A colour of the pictures' frames and what it means."""
+
+    colour: tuple[int, int, int]
+    label: str
+
+
 class Misses(NamedTuple):
-    """The cards and the classes that their masks show."""
+    """The cards, the classes that their masks show, and the frames in their pictures."""
 
     cards: list[Card]
     classes: list[LandClass]
+    frames: list[FrameEntry]
+
+
+class _Shown(NamedTuple):
+    """A query of a card: the pixels of its photo, of its first and of its right answer."""
+
+    row: int
+    tiles: tuple[TileId, TileId, TileId]
+    pixels: tuple[TileBatch, TileBatch, TileBatch]
 
 
 def worst_misses(evaluation: Evaluation, *, count: int) -> Misses:
@@ -57,72 +82,101 @@ def worst_misses(evaluation: Evaluation, *, count: int) -> Misses:
     table = evaluation.table
     missed = table[evaluation.in_scope & (table["rank"] > 1).fillna(False).to_numpy(bool)]
     worst = missed.sort_values(["rank", "place"], ascending=[False, True]).head(count)
-    pixels = [_pixels(evaluation, row) for row in worst.index]
-    cards = [
-        _card(evaluation, row, batches) for row, batches in zip(worst.index, pixels, strict=True)
-    ]
-    return Misses(cards, _classes_in([batch.masks for some in pixels for batch in some]))
+    shown = [_shown(evaluation, row) for row in worst.index]
+    cards = [_card(evaluation, some) for some in shown]
+    masks = [batch.masks for some in shown for batch in some.pixels]
+    return Misses(cards, _classes_in(masks), _frames(evaluation) if cards else [])
 
 
-def _pixels(evaluation: Evaluation, row: int) -> tuple[TileBatch, TileBatch, TileBatch]:
-    """The pixels of a query, of its first answer and of its right answer."""
-    _, first, right = _tiles(evaluation, row)
-    dates = evaluation.dates
-    read = evaluation.tileset.read
-    return (
-        evaluation.photos.cut(evaluation.tileset, slice(row, row + 1)).batch,
-        read(dates.gallery, [first]),
-        read(dates.gallery, [right]),
+def _shown(evaluation: Evaluation, row: int) -> _Shown:
+    tileset, dates, photos = evaluation.tileset, evaluation.dates, evaluation.photos
+    gallery = tileset.tiles(dates.gallery)
+    first = gallery[int(evaluation.trained[evaluation.main].nearest.rows[row, 0])]
+    right = gallery[int(photos.truth[row])]
+    photo = photos.cut(tileset, slice(row, row + 1)).batch
+    wrong, true = (tileset.read(dates.gallery, [tile]) for tile in (first, right))
+    return _Shown(row, (photos.tiles[row], first, right), (photo, wrong, true))
+
+
+def _card(evaluation: Evaluation, shown: _Shown) -> Card:
+    captions = _captions(evaluation, shown)
+    panels = tuple(
+        _panel(*caption, batch, frames)
+        for caption, batch, frames in zip(
+            captions, shown.pixels, _frames_of(evaluation, shown), strict=True
+        )
     )
+    rank = int(evaluation.table["rank"][shown.row])
+    return Card(place=shown.tiles[0].place, rank=rank, panels=panels)
 
 
-def _tiles(evaluation: Evaluation, row: int) -> tuple[TileId, TileId, TileId]:
-    gallery = evaluation.tileset.tiles(evaluation.dates.gallery)
-    first = int(evaluation.trained[evaluation.main].nearest.rows[row, 0])
-    right = int(evaluation.photos.truth[row])
-    return evaluation.photos.tiles[row], gallery[first], gallery[right]
-
-
-def _card(evaluation: Evaluation, row: int, pixels: Sequence[TileBatch]) -> Card:
-    query, first, right = _tiles(evaluation, row)
+def _captions(evaluation: Evaluation, shown: _Shown) -> tuple[tuple[str, str, str], ...]:
+    """Look, title and caption of the photo, the first answer and the right one."""
+    row, (query, first, right) = shown.row, shown.tiles
     line: Any = evaluation.table.loc[row]
-    measurement = evaluation.trained[evaluation.main]
-    dates = evaluation.dates
-    rank, distance_m = int(line["rank"]), float(line["distance_m"])
-    captions = (
-        ("query", f"Photo, {dates.queries}", query.place),
+    measurement, dates = evaluation.trained[evaluation.main], evaluation.dates
+    score = figure(float(measurement.nearest.scores[row, 0]))
+    own = figure(float(measurement.own_scores[row]))
+    off = metres(float(line["distance_m"]))
+    turned = ""
+    if evaluation.photos.protocol != ALIGNED:
+        side = float(line["metres_per_px"]) * evaluation.tileset.grid.tile_px
+        turned = f" · turned {line['rotation_deg']:.0f}° · {metres(side)} wide"
+    return (
+        ("query", f"Photo, {dates.queries}", f"{query.place}{turned}"),
         (
             "wrong",
             f"First answer, {dates.gallery}",
-            f"{first.place} · score {figure(float(measurement.nearest.scores[row, 0]))} · "
-            f"{_distance(distance_m)} off",
+            f"{first.place} · score {score} · {off} off",
         ),
         (
             "right",
             f"Right place, {dates.gallery}",
-            f"{right.place} · score {figure(float(measurement.own_scores[row]))} · rank {rank:,}",
+            f"{right.place} · score {own} · rank {int(line['rank']):,}",
         ),
     )
-    panels = tuple(
-        _panel(css, title, caption, batch)
-        for (css, title, caption), batch in zip(captions, pixels, strict=True)
-    )
-    return Card(place=query.place, rank=rank, panels=panels)
 
 
-def _panel(css: str, title: str, caption: str, batch: TileBatch) -> Panel:
+_Frame = tuple[NDArray[np.float64], tuple[int, int, int]]
+
+
+def _frames_of(evaluation: Evaluation, shown: _Shown) -> list[list[_Frame]]:
+    """What is framed in the photo, in the first answer and in the right one."""
+    comparison = evaluation.trained[evaluation.main].comparison
+    sides = (comparison.queries, comparison.gallery, comparison.gallery)
+    frames: list[list[_Frame]] = []
+    for batch, modality in zip(shown.pixels, sides, strict=True):
+        region = attended(evaluation.model, batch, modality=modality)
+        frames.append([] if region is None else [(region, ATTENTION_COLOUR)])
+    if evaluation.photos.protocol != ALIGNED:
+        grid, right = evaluation.tileset.grid, shown.tiles[2]
+        corners = footprint(evaluation.photos, shown.row, tile=right, grid=grid)
+        frames[2].append((corners, FOOTPRINT_COLOUR))
+    return frames
+
+
+def _panel(css: str, title: str, caption: str, batch: TileBatch, frames: list[_Frame]) -> Panel:
     mask = batch.masks[0]
+    picture = tile_picture(batch.images[0], batch.valid[0], side_px=IMAGE_PX)
+    for corners, colour in frames:
+        picture = framed(picture, corners, colour=colour)
     return Panel(
         title=title,
         caption=caption,
         css=css,
-        image=jpeg_uri(tile_picture(batch.images[0], batch.valid[0], side_px=IMAGE_PX)),
+        image=jpeg_uri(picture),
         mask=png_uri(mask_picture(mask, side_px=MASK_PX)) if has_mask(mask) else "",
     )
 
 
-def _distance(metres: float) -> str:
-    return f"{metres:,.0f}\u00a0m" if metres < 1000 else f"{metres / 1000:,.1f}\u00a0km"
+def _frames(evaluation: Evaluation) -> list[FrameEntry]:
+    """The legend of the frames that are drawn."""
+    entries = []
+    if evaluation.photos.protocol != ALIGNED:
+        entries.append(FrameEntry(FOOTPRINT_COLOUR, "what the photo shows"))
+    if evaluation.model.config.transformer != "none":
+        entries.append(FrameEntry(ATTENTION_COLOUR, "what the network looks at"))
+    return entries
 
 
 def _classes_in(masks: Sequence[np.ndarray]) -> list[LandClass]:

@@ -7,12 +7,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report import wording
-from aerialret.evaluation.report.curves import recall_chart, training_charts
+from aerialret.evaluation.report.curves import error_chart, recall_chart, training_charts
+from aerialret.evaluation.report.ground import score_rows, share_table, strata_tables
 from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
 from aerialret.evaluation.report.provenance import configuration_text, provenance
 from aerialret.evaluation.scores import MAP_KEY
-from aerialret.evaluation.strata import LAND_COVER, MASK_CONTENT
 from aerialret.network.checkpoint import HISTORY_NAME
 
 TEMPLATE = "report.html.jinja"
@@ -36,19 +36,20 @@ def render_report(evaluation: Evaluation, *, worst: int, parents: Mapping[str, s
         scope=wording.SCOPES[metrics["scope"]],
         main=wording.comparison_label(evaluation.main),
         modalities=_modality_rows(metrics),
-        splits=_rows(metrics["splits"], wording.SPLITS),
-        strata=[
-            row
-            for group in (LAND_COVER, MASK_CONTENT)
-            for row in _telling_rows(metrics["strata"], group)
-        ],
+        splits=score_rows(metrics["splits"], wording.SPLITS),
+        protocol=wording.PROTOCOLS[metrics["protocol"]],
+        protocols=score_rows(metrics["protocols"], wording.PROTOCOLS),
+        strata=strata_tables(metrics),
+        shares=share_table(metrics),
         recall=recall_chart(evaluation),
+        errors=error_chart(evaluation),
         training=training_charts(evaluation.model.folder / HISTORY_NAME),
         place_map=place_map(evaluation.table),
         legend=legend(evaluation.table),
         tile_size_m=evaluation.tileset.grid.tile_size_m,
         cards=misses.cards,
         classes=misses.classes,
+        frames=misses.frames,
         missed=metrics["queries"] - round(metrics["recall@1"] * metrics["queries"]),
         provenance=provenance(evaluation, parents=parents),
         configuration=configuration_text(evaluation),
@@ -68,19 +69,6 @@ def _modality_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _rows(scores: dict[str, Any], meanings: Mapping[str, str]) -> list[dict[str, Any]]:
-    return [
-        {"name": name, "meaning": meanings.get(name, ""), "scores": values}
-        for name, values in scores.items()
-    ]
-
-
-def _telling_rows(scores: dict[str, Any], group: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Rows of one way to divide the queries; none where all of them are alike."""
-    present = {name: scores[name] for name in group if name in scores}
-    return _rows(present, group) if len(present) > 1 else []
-
-
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("aerialret.evaluation.report", ""),
@@ -89,5 +77,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(figure=wording.figure, percent=wording.percent, rank=wording.rank)
+    environment.filters.update(
+        figure=wording.figure, metres=wording.metres, percent=wording.percent, rank=wording.rank
+    )
     return environment

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from aerialret.evaluation.evaluation import Evaluation
+from aerialret.evaluation.windows import ALIGNED
 from aerialret.manifest import library_versions
 
 _HASH_LENGTH = 16
@@ -15,6 +16,7 @@ def provenance(evaluation: Evaluation, *, parents: Mapping[str, str]) -> list[tu
     """Name and value of everything that the figures depend on."""
     return [
         ("Tiles", _tiles(evaluation)),
+        ("Queries", _queries(evaluation)),
         ("Network", _network(evaluation)),
         ("Training", _training(evaluation)),
         *((f"{kind.replace('_', ' ').capitalize()} hash", value[:_HASH_LENGTH])
@@ -37,8 +39,22 @@ def _tiles(evaluation: Evaluation) -> str:
     )
 
 
+def _queries(evaluation: Evaluation) -> str:
+    photos, asking = evaluation.photos, evaluation.asking
+    told = photos.protocol if photos.protocol == ALIGNED else (
+        f"{photos.protocol}, seed {photos.seed}"
+    )  # fmt: skip
+    if asking.rotations > 1:
+        told += f", {asking.rotations} turns tried"
+    if asking.rerank != "none":
+        told += f", first {asking.rerank_top} re-ranked by {asking.rerank}"
+    return told
+
+
 def _network(evaluation: Evaluation) -> str:
     config = evaluation.model.config
+    if config.method != "network":
+        return f"{config.method}, no network"
     head = f"R = {config.dimensions}" if config.head == "spatial" else f"{config.head} pooling"
     weights = Path(config.weights).name  # a name, or a file of the user's
     return f"{config.backbone} to {config.trunk}, {weights} weights, {config.input}, {head}"

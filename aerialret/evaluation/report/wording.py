@@ -21,6 +21,31 @@ SPLITS = {
     "all": "all places",
 }
 
+PROTOCOLS = {
+    "aligned": "whole tiles",
+    "mild": "pictures cut out of tiles, shifted, turned by up to 10° and scaled by up to 10 %",
+    "hard": "pictures of about half a tile's side, cut out anywhere, at any turn",
+    "grey": "grey, blurred, faded and grainy pictures of about half a tile's side, cut out "
+    "anywhere, at any turn",
+    "season": "pictures of about half a tile's side, cut out anywhere, at any turn, in the colours "
+    "of another season",
+}
+"""What the queries are, by protocol."""
+
+STRATA_TITLES = {
+    "land_cover": "Land cover",
+    "mask_content": "What the mask shows",
+    "main_class": "Main class",
+    "settlement": "Urban or rural",
+    "change_class": "Change between the dates",
+}
+"""What the queries are divided by, and the heading of its table."""
+
+CHANGE_SEEN_IN = {
+    "masks": "Change is the share of pixels whose class changed.",
+    "images": "Change is one minus the correlation of where the two images have their edges.",
+}
+
 _DASH = "–"
 
 
@@ -29,7 +54,8 @@ def comparison_label(name: str) -> str:
     queries, _, gallery = name.partition(" against ")
     words = queries.replace("+", " and ")
     if gallery:
-        return f"{words} alone, searched among {gallery.replace('+', ' and ')}"
+        among = gallery.replace("+", " and ") if "+" in gallery else f"{gallery}s"
+        return f"{words} alone, searched among {among}"
     return words if "+" in queries else f"{words} alone"
 
 
@@ -41,6 +67,13 @@ def figure(value: float | None, *, digits: int = 3) -> str:
 def rank(value: float | None) -> str:
     """A rank, or a median of ranks, as text."""
     return _DASH if value is None else f"{value:,.0f}" if value == int(value) else f"{value:,.1f}"
+
+
+def metres(distance: float | None) -> str:
+    """A distance in metres as text, in kilometres from 1,000 m; a dash for none."""
+    if distance is None or distance != distance:
+        return _DASH
+    return f"{distance:,.0f}\u00a0m" if distance < 1000 else f"{distance / 1000:,.1f}\u00a0km"
 
 
 def percent(share: float | None) -> str:

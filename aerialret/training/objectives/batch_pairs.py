@@ -75,7 +75,7 @@ class PairObjective(Objective):
         pairs = self.pairs(query, gallery, places)
         loss = self.loss(pairs)
         if self.training and self.memory is not None:
-            self.memory.write(pairs.anchors.detach(), pairs.places)
+            self.memory.write(pairs.anchors, pairs.places)
         return loss
 
     def loss(self, pairs: BatchPairs) -> Tensor:

@@ -94,9 +94,11 @@ def recoloured(images: Tensor, colours: Colours, *, strength: float) -> Tensor:
     parts = np.concatenate([colours.gain, colours.offset, colours.gamma, colours.grey], axis=1)
     values = on_device(parts * np.float32(strength), images.device)[..., None, None]
     gain, offset, gamma, grey = values[:, :3], values[:, 3:6], values[:, 6:7], values[:, 7:]
-    mixed = images * (1 - grey) + luma(images) * grey
-    centred = (mixed - 0.5) * (1 + gain) + (0.5 + offset)
-    return centred.clamp(1e-4, 1).pow(torch.exp(gamma))
+    # (mixed - 0.5) (1 + gain) + 0.5 + offset, mixed = images (1 - grey) + luma grey, in few passes;
+    # the power as a logarithm's exponential, which processors compute twice as fast.
+    changed = images * ((1 - grey) * (1 + gain))
+    changed.addcmul_(luma(images), grey * (1 + gain)).add_(offset - 0.5 * gain)
+    return changed.clamp_(1e-4, 1).log_().mul_(torch.exp(gamma)).exp_()
 
 
 def jitter_colours(images: Tensor, *, strength: float, rng: np.random.Generator) -> Tensor:

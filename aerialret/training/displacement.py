@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import adaptive_avg_pool2d, affine_grid, grid_sample
+from torch.nn.functional import adaptive_avg_pool2d, grid_sample
 
 from aerialret.config import TrainConfig
 from aerialret.training.augment import on_device
@@ -107,29 +107,41 @@ def displaced(
     result = torch.empty((n, channels, out_px, out_px), device=pixels.device)
     if not n:
         return result
-    exact = list(range(channels))[nearest] if nearest else []
-    smooth = [channel for channel in range(channels) if channel not in exact]
-    matrices = on_device(draws.matrices(tile_px=side), pixels.device)
-    grid = affine_grid(matrices, [n, 1, out_px, out_px], align_corners=False)
-    if exact:
-        result[:, exact] = _sampled(_unit(pixels[:, exact]), grid, mode="nearest")
+    points = _points(draws.matrices(tile_px=side), out_px, pixels.device)
+    start, stop, _ = nearest.indices(channels) if nearest else (channels, channels, 1)
+    result[:, start:stop] = _sampled(_unit(pixels[:, start:stop]), points, mode="nearest")
     shrinking = np.maximum(np.rint(draws.side * side / out_px), 1).astype(np.int64)
-    for factor in np.unique(shrinking).tolist() if smooth else []:
-        some = on_device(np.flatnonzero(shrinking == factor), pixels.device)
-        averaged = _averaged(_unit(pixels[:, smooth][some]), factor)
-        result[some[:, None], torch.tensor(smooth, device=pixels.device)] = _sampled(
-            averaged, grid[some], mode="bilinear"
-        )
+    for factor in np.unique(shrinking).tolist():
+        rows = np.flatnonzero(shrinking == factor)
+        some: slice | Tensor = slice(None) if len(rows) == n else on_device(rows, pixels.device)
+        for smooth in (slice(0, start), slice(stop, channels)):
+            averaged = _averaged(_unit(pixels[some, smooth]), factor)
+            result[some, smooth] = _sampled(averaged, points[some], mode="bilinear")
     return result
 
 
-def _sampled(pixels: Tensor, grid: Tensor, *, mode: str) -> Tensor:
-    return grid_sample(pixels, grid, mode=mode, padding_mode="reflection", align_corners=False)
+def _points(matrices: NDArray[np.float32], out_px: int, device: torch.device) -> Tensor:
+    """Where each window's pixels lie in its tile, x and y: float [n, out_px, out_px, 2].
+
+    As torch's affine_grid, which multiplies matrices where two sums of lines do.
+    """
+    line = (torch.arange(out_px, device=device) + 0.5) * (2 / out_px) - 1
+    across, down, centre = on_device(np.moveaxis(matrices, 2, 0), device)[..., None, None, :]
+    points: Tensor = (across * line[:, None] + centre) + down * line[:, None, None]
+    return points
+
+
+def _sampled(pixels: Tensor, points: Tensor, *, mode: str) -> Tensor:
+    if not pixels.shape[1]:
+        return pixels.new_empty((len(pixels), 0, *points.shape[1:3]))
+    return grid_sample(pixels, points, mode=mode, padding_mode="reflection", align_corners=False)
 
 
 def _averaged(pixels: Tensor, factor: int) -> Tensor:
     """Means of `factor` x `factor` pixels; normalised coordinates stay as they are."""
-    return pixels if factor == 1 else adaptive_avg_pool2d(pixels, -(-pixels.shape[-1] // factor))
+    if factor == 1 or not pixels.shape[1]:
+        return pixels
+    return adaptive_avg_pool2d(pixels, -(-pixels.shape[-1] // factor))
 
 
 def _unit(pixels: Tensor) -> Tensor:

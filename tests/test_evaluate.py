@@ -1,6 +1,8 @@
 import json
 import math
 import shutil
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from aerialret.cli.entry import main
 from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig, QueryConfig
 from aerialret.errors import (
     ConfigurationError,
@@ -25,6 +28,7 @@ from aerialret.evaluation.photos import overlapping_neighbours, photos_of
 from aerialret.evaluation.protocols import cut_queries
 from aerialret.evaluation.query_table import tiles_in_scope
 from aerialret.evaluation.ranking import rank_gallery
+from aerialret.evaluation.reranking import reranked
 from aerialret.evaluation.scores import chance_map, scores
 from aerialret.evaluation.strata import (
     SHARE_BINS,
@@ -47,6 +51,7 @@ from aerialret.tiles.grid import TileId
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet
+from aerialret.verification.local_features import LocalFeatures
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 MISSING = TileId(-1, 6)
@@ -580,3 +585,90 @@ def test_classes_and_settlement_follow_the_largest_shares() -> None:
     assert share_bin(pd.Series([0, 1e-9, 0.1, 0.11, 0.5, 1.0])).tolist() == [
         none, few, few, many, many, most,
     ]  # fmt: skip
+
+
+def spots(seed: int) -> LocalFeatures:
+    """Forty points of their own kind."""
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(0, 200, (40, 2)).astype(np.float32)
+    return LocalFeatures(points, vectors(seed + 1, 40, 128))
+
+
+def test_checked_results_come_first_and_ties_still_count_against_the_query() -> None:
+    """Seven candidates; the check recognises the scene 3, and the scene 1 for one query."""
+    scenes = [spots(100 * n) for n in range(7)]
+    gallery = np.array([[9], [8], [7], [6], [6], [6], [5]], np.float32) / 10
+    queries = np.ones((5, 1), np.float32)
+    truth = np.array([3, 0, 4, 6, -1])
+    found = rank_gallery(queries, gallery, truth, top=6)
+    assert found.ranks.tolist() == [6, 1, 6, 7, 0]
+    asked = [scenes[3], scenes[3], scenes[1], scenes[3], scenes[1]]
+    after = reranked(
+        found, truth=truth, photo=asked.__getitem__, candidate=scenes.__getitem__, top=5
+    )
+    assert after.ranks.tolist() == [1, 2, 6, 7, 0]
+    assert after.nearest.rows[0].tolist() == [3, 0, 1, 2, 4, 5]
+    assert after.nearest.rows[2].tolist() == [1, 0, 2, 3, 4, 5]
+    np.testing.assert_allclose(after.nearest.scores[0, :3], [0.6, 0.9, 0.8])
+    nothing = LocalFeatures(np.empty((0, 2), np.float32), np.empty((0, 128), np.float32))
+    same = reranked(
+        found, truth=truth, photo=lambda row: nothing, candidate=scenes.__getitem__, top=5
+    )
+    np.testing.assert_array_equal(same.ranks, found.ranks)
+    np.testing.assert_array_equal(same.nearest.rows, found.nearest.rows)
+
+
+def test_an_evaluation_checks_its_first_results(tmp_path: Path) -> None:
+    """Queries and gallery show the same ground, which the network cannot tell and SIFT can."""
+    world = tiny_tileset(tmp_path / "t", cols=4, rows=3, tile_px=96, change=0.0)
+    model = load_model(tiny_model(tmp_path / "m", world, network_input="image"))
+    draw = np.random.default_rng(0)
+    noise = {tile: draw.integers(0, 256, (3, 24, 24)) for tile in world.tiles("2004")}
+
+    def read(date: str, tiles: Sequence[TileId]) -> TileBatch:
+        images = [noise[tile].repeat(4, 1).repeat(4, 2) for tile in tiles]
+        masks = np.full((len(tiles), 96, 96), NO_COVERAGE, np.uint8)
+        batch = np.array(images, np.uint8).reshape(-1, 3, 96, 96)
+        return TileBatch(batch, masks, np.ones(masks.shape, bool))
+
+    world.read = read  # type: ignore[method-assign]
+    asked = {"dates": DATES, "protocol": "mild", "before_training": False}
+    plain = run_evaluation(world, model, **asked)  # type: ignore[arg-type]
+    checked = run_evaluation(
+        world,
+        model,
+        asking=QueryConfig(rerank="sift", rerank_top=12),
+        **asked,  # type: ignore[arg-type]
+    )
+    assert (plain.table["rank"] > 1).any()
+    assert (checked.table["rank"] == 1).all()
+    assert (checked.table["distance_m"] < 64 / 16 * math.sqrt(2) + 1e-6).all()
+    assert all(len(results) == 10 for results in checked.table["results"])
+    assert checked.metrics()["rerank"] == "sift"
+
+
+def test_the_command_line_takes_protocol_seed_turns_and_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = tiny_tileset(tmp_path / "tiles", cols=3, rows=2)
+    tiny_model(tmp_path / "model", world)
+    monkeypatch.chdir(tmp_path)
+    words = (
+        "aerialret evaluate tiles --model model --out report --protocol hard --seed 8 "
+        "--rotations 2 --rerank sift"
+    )
+    monkeypatch.setattr(sys, "argv", words.split())
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert not stop.value.code
+    assert "hard queries of the test places" in capsys.readouterr().err
+    found = json.loads((tmp_path / "report" / "metrics.json").read_text())
+    asked = (found["protocol"], found["seed"], found["rotations"], found["rerank"])
+    assert asked == ("hard", 8, 2, "sift")
+    monkeypatch.setattr(sys, "argv", [*words.split(), "--protocol", "harder"])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    line = capsys.readouterr().err
+    assert "protocol is 'harder', but must be one of aligned, mild, hard, grey, season" in line
+    assert "Traceback" not in line

@@ -13,11 +13,14 @@ from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.protocols import photographed
 from aerialret.evaluation.ranking import Ranking, rank_gallery
+from aerialret.evaluation.reranking import reranked
 from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe_queries
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.tileset import TileSet
+from aerialret.verification.local_features import LocalFeatures
+from aerialret.verification.rerank import SIFT
 
 RESULTS_KEPT = 10
 
@@ -84,18 +87,39 @@ class Comparer:
         gallery = self._gallery.vectors(
             date, comparison.gallery, progress=self._stage(f"{date} by {comparison.gallery}")
         )
+        checks = self._asking.rerank != "none" and comparison.sees_images
         found = rank_gallery(
-            queries, gallery, self._photos.truth, top=RESULTS_KEPT, neutral=self._photos.neutral
+            queries, gallery, self._photos.truth, neutral=self._photos.neutral,
+            top=max(RESULTS_KEPT, self._asking.rerank_top) if checks else RESULTS_KEPT,
+        )  # fmt: skip
+        return self._measurement(comparison, self._checked(found) if checks else found)
+
+    def _checked(self, found: Ranking) -> Ranking:
+        """The ranking after a check of the first results by local features."""
+        photos, tiles = self._photos, self._tileset.tiles(self._photos.dates.gallery)
+
+        def photo(row: int) -> LocalFeatures:
+            batch = photos.cut(self._tileset, slice(row, row + 1)).batch
+            return SIFT.features(batch.images[0], batch.valid[0])
+
+        return reranked(
+            found,
+            truth=photos.truth,
+            photo=photo,
+            candidate=lambda row: self._gallery.features(photos.dates.gallery, tiles[row]),
+            top=self._asking.rerank_top,
+            progress=self._stage(f"{photos.dates.queries} by {self._asking.rerank}"),
         )
-        return self._measurement(comparison, found)
 
     def _measurement(self, comparison: Comparison, found: Ranking) -> Measurement:
+        nearest = found.nearest
+        kept = Neighbours(nearest.rows[:, :RESULTS_KEPT], nearest.scores[:, :RESULTS_KEPT])
         return Measurement(
             comparison=comparison,
             ranks=found.ranks,
-            nearest=found.nearest,
+            nearest=kept,
             own_scores=found.own_scores,
-            distance_m=first_distances_m(self._tileset, self._photos, found.nearest),
+            distance_m=first_distances_m(self._tileset, self._photos, kept),
         )
 
     def _asked(self, modality: Modality) -> NDArray[np.float32]:

@@ -11,11 +11,16 @@ from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe_tiles
 from aerialret.retrieval.index_store import Index
 from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
+from aerialret.verification.local_features import LocalFeatures
+from aerialret.verification.rerank import SIFT
+
+_FEATURES_KEPT = 4096  # about half a megabyte each
 
 
 class GalleryCache:
-    """The vectors of a tile set's gallery tiles by one model.
+    """The vectors of a tile set's gallery tiles by one model, and their local features.
 
     Args:
         tileset: Holds the tiles.
@@ -29,6 +34,7 @@ class GalleryCache:
     ) -> None:
         self._tileset, self._model, self._batch_size = tileset, model, batch_size
         self._vectors: dict[tuple[str, Modality], Descriptors] = {}
+        self._features: dict[tuple[str, TileId], LocalFeatures] = {}
         if index is not None:
             self._take(index)
 
@@ -46,6 +52,15 @@ class GalleryCache:
                 modality=modality, batch_size=self._batch_size, progress=progress,
             )  # fmt: skip
         return self._vectors[date, modality]
+
+    def features(self, date: str, tile: TileId) -> LocalFeatures:
+        """The local features of a tile; those of the last few thousand tiles are kept."""
+        if (date, tile) not in self._features:
+            if len(self._features) >= _FEATURES_KEPT:
+                del self._features[next(iter(self._features))]
+            batch = self._tileset.read(date, [tile])
+            self._features[date, tile] = SIFT.features(batch.images[0], batch.valid[0])
+        return self._features[date, tile]
 
     def _take(self, index: Index) -> None:
         vectors, dates = index.vectors.vectors(), index.tiles["date"].to_numpy()

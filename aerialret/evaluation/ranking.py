@@ -60,7 +60,7 @@ def rank_gallery(
         right = scores[np.arange(len(scores)), truth[part]]
         ahead = (scores >= right[:, None]).sum(axis=1)
         ranks[part] = np.where(known, ahead, NOT_FOUND)
-        own[part] = np.where(known, right, np.float32(np.nan))
+        own[part] = np.where(known, np.minimum(right, 1.0), np.float32(np.nan))
         _keep_nearest(scores, nearest, part)
     return Ranking(ranks=ranks, nearest=nearest, own_scores=own)
 

@@ -75,21 +75,34 @@ def test_more_places_than_fit_are_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_place_is_in_a_batch_and_none_twice_in_one() -> None:
-    tree = ClassTree.of(*some_places(50))
+    tree = ClassTree.of(*some_places(200))
     found = list(alike_batches(tree, groups=3, classes_per_group=4, rng=np.random.default_rng(1)))
-    assert set(np.concatenate(found).tolist()) == set(range(50))
+    assert set(np.concatenate(found).tolist()) == set(range(200))
     assert all(len(set(rows.tolist())) == len(rows) <= 12 for rows in found)
     assert all(len(rows) == 12 for rows in found[:-1])
-    assert len(found) < 2 * 50 / 12
 
 
-def test_a_group_is_a_random_place_and_its_nearest() -> None:
-    tree = ClassTree.of(*some_places(30))
-    found = alike_batches(tree, groups=1, classes_per_group=4, rng=np.random.default_rng(2))
+def test_an_epoch_is_about_as_long_as_one_of_random_batches() -> None:
+    rng = np.random.default_rng(5)
+    query = rng.normal(size=(600, 64)).astype(np.float32)
+    query /= np.linalg.norm(query, axis=1, keepdims=True)
+    tree = ClassTree.of(query, query)
+    found = list(alike_batches(tree, groups=3, classes_per_group=4, rng=rng))
+    assert 600 / 12 <= len(found) <= 1.2 * 600 / 12
+
+
+def test_a_group_is_a_random_place_and_its_nearest_that_are_new() -> None:
+    tree = ClassTree.of(*some_places(30))  # each knows all others
+    shown: set[int] = set()
     anchors = []
-    for rows in found:
-        anchors.append(rows[0])
-        assert rows[1:].tolist() == tree.nearest[rows[0], :3].tolist()
+    for rows in alike_batches(tree, groups=1, classes_per_group=4, rng=np.random.default_rng(2)):
+        anchor, *near = rows.tolist()
+        new = [other for other in tree.nearest[anchor].tolist() if other not in shown]
+        old = [other for other in tree.nearest[anchor].tolist() if other in shown]
+        assert anchor not in shown
+        assert near == [*new, *old][:3]
+        shown.update(rows.tolist())
+        anchors.append(anchor)
     other = alike_batches(tree, groups=1, classes_per_group=4, rng=np.random.default_rng(3))
     assert [rows[0] for rows in other] != anchors
 

@@ -94,9 +94,10 @@ def alike_batches(
 ) -> Iterator[NDArray[np.int64]]:
     """One epoch of anchor-neighbourhood sampling: random places, each with its nearest.
 
-    Ge 2018, section 3.3. The random places are drawn among those that have not been in a batch of
-    this epoch, so that every place is in at least one; a near place may be in several. No place is
-    twice in a batch: the next nearest takes its stead.
+    Ge 2018, section 3.3, with each place about once in an epoch: random places are drawn among
+    those that have not been shown yet, and of their nearest those go first that have not: by
+    distance alone, places that are near to many would come again and again and draw the epoch out.
+    No place is twice in a batch.
 
     Args:
         tree: Of all places.
@@ -113,8 +114,8 @@ def alike_batches(
     for place in rng.permutation(tree.places).tolist():
         if place in shown:
             continue
-        members = set(batch)
-        near = [other for other in tree.nearest[place].tolist() if other not in members]
+        near = [other for other in tree.nearest[place].tolist() if other not in batch]
+        near.sort(key=shown.__contains__)
         batch += [place, *near[: classes_per_group - 1]]
         shown.update(batch)
         count += 1
@@ -147,5 +148,7 @@ def _nearest(block: NDArray[np.float64], rows: NDArray[np.int64]) -> NDArray[np.
     """The columns of the least distances of each row but its own, least first."""
     block = block.copy()
     block[np.arange(len(rows)), rows] = np.inf
-    order = np.argsort(block, axis=1, kind="stable")
-    return order[:, : min(NEAREST, block.shape[1] - 1)]
+    count = min(NEAREST, block.shape[1] - 1)
+    least = np.argpartition(block, max(count - 1, 0), axis=1)[:, :count]
+    order = np.argsort(np.take_along_axis(block, least, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(least, order, axis=1)

@@ -53,7 +53,7 @@ def test_the_time_left_is_that_of_the_last_five_epochs() -> None:
         pace.end_epoch()
     assert pace.left_s(done_epochs=6) == 40
     told = pace.told(places=123, done_epochs=6, best_map5=0.8349)
-    assert told == "12 places/s, 40 s left, map@5 0.835"
+    assert told == "12 places/s, 40 s left, best map@5 0.835"
     assert pace.told(places=123, done_epochs=10) == "12 places/s"
 
 

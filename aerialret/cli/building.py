@@ -84,6 +84,7 @@ def train_model(
 ) -> None:
     """Trains a model and tells its epochs and its outcome."""
     from aerialret.tiles.tileset import TileSet
+    from aerialret.training.distributed import World
     from aerialret.training.train import train as step
 
     with staged_progress() as progress:
@@ -91,6 +92,8 @@ def train_model(
             TileSet(tileset), out, pipeline=pipeline, resume=resume, replace=replace,
             progress=progress, on_epoch=_tell_epoch,
         )  # fmt: skip
+    if not World.from_environment().is_first:
+        return  # one of torchrun's processes speaks for all
     if report.up_to_date:
         tell(f"{out} is up to date: {report.epochs} epochs of this request")
         return
@@ -128,4 +131,5 @@ def _recipe(name: str | None) -> Path | None:
 
 def _tell_epoch(row: dict[str, Any]) -> None:
     measured = "" if row["val_map5"] != row["val_map5"] else f"  map@5 {row['val_map5']:.3f}"
-    tell(f"epoch {row['epoch']}  loss {row['loss']:.4f}{measured}  hard places {row['hard']}")
+    pace = f"  {row['pace']}" if row.get("pace") else ""
+    tell(f"epoch {row['epoch']}  loss {row['loss']:.4f}{measured}  hard places {row['hard']}{pace}")

@@ -41,7 +41,7 @@ class Pace:
         return max(self.epochs - done_epochs, 0) * sum(recent) / len(recent)
 
     def told(self, *, places: int, done_epochs: int, best_map5: float = math.nan) -> str:
-        """As `312 places/s, 4 min left, map@5 0.83`, of what is known.
+        """As `312 places/s, 4 min left, best map@5 0.835`, of what is known.
 
         Args:
             places: Places that the last epoch trained on.
@@ -55,7 +55,7 @@ class Pace:
             if left > 0:
                 parts.append(f"{duration(left)} left")
         if not math.isnan(best_map5):
-            parts.append(f"map@5 {best_map5:.3f}")
+            parts.append(f"best map@5 {best_map5:.3f}")
         return ", ".join(parts)
 
 

@@ -9,11 +9,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from aerialret.config import ModelConfig, Pipeline, SplitConfig, TrainConfig
+from aerialret.config import ModelConfig, Pipeline, QueryConfig, SplitConfig, TrainConfig
 from aerialret.errors import (
     ConfigurationError,
     NothingToDoError,
@@ -21,6 +22,7 @@ from aerialret.errors import (
     WouldOverwriteError,
 )
 from aerialret.network.checkpoint import load_model, untrained_model
+from aerialret.network.descriptors import describe
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.history import History
 from aerialret.training.train import train
@@ -217,3 +219,45 @@ def test_without_validation_the_last_epoch_is_kept() -> None:
     for epoch in range(3):
         history.add(epoch=epoch, loss=1.0, val_map5=float("nan"), hard=0)
     assert history.best()["epoch"] == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "train_keys", "words"),
+    [
+        ({"method": "hog", "input": "image"}, {}, "not trained by epochs"),
+        ({"fusion": "late"}, {}, "joins descriptors after"),
+        ({}, {"schedule": "alternate"}, "model.transformer is 'none'"),
+        ({}, {"schedule": "divide-and-conquer"}, "set it to 'clusters'"),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_anything_starts(
+    tileset: TileSet, tmp_path: Path, model: dict[str, str], train_keys: dict[str, str], words: str
+) -> None:
+    asked = replace(with_train(**train_keys), model=replace(PIPELINE.model, **model))
+    with pytest.raises(ConfigurationError, match=words):
+        train(tileset, tmp_path / "model", pipeline=asked)
+
+
+@pytest.mark.parametrize(
+    "keys", [{"method": "hog", "hog_cells": 4}, {"head": "gem", "whitening": True, "dimensions": 6}]
+)
+def test_a_method_without_epochs_is_measured_on_the_validation_places(
+    tileset: TileSet, tmp_path: Path, keys: dict[str, object]
+) -> None:
+    model = replace(PIPELINE.model, input="image", **keys)
+    report = train(tileset, tmp_path / "model", pipeline=replace(with_train(epochs=0), model=model))
+    assert 0 < report.best_map5 <= 1
+    loaded = load_model(tmp_path / "model")
+    first = describe(loaded, tileset.read("2004", tileset.tiles("2004")[:4]), modality="image")
+    assert first.shape[1] == loaded.length
+    train(tileset, tmp_path / "again", pipeline=replace(with_train(epochs=0), model=model))
+    again = load_model(tmp_path / "again")
+    np.testing.assert_array_equal(
+        describe(again, tileset.read("2004", tileset.tiles("2004")[:4]), modality="image"), first
+    )
+
+
+def test_how_a_recipe_is_asked_stays_with_its_model(tileset: TileSet, tmp_path: Path) -> None:
+    asked = replace(with_train(epochs=0), query=QueryConfig(rotations=4, rerank="sift"))
+    train(tileset, tmp_path / "model", pipeline=asked)
+    assert load_model(tmp_path / "model").asking == asked.query

@@ -82,6 +82,17 @@ def require_trainable(pipeline: Pipeline) -> None:
             f"train.epochs is {epochs}, but model.fusion {model.fusion!r} joins descriptors after "
             "the network; set train.epochs = 0, or model.fusion to 'trained'"
         )
+    if epochs and pipeline.train.schedule == "alternate" and model.transformer == "none":
+        raise ConfigurationError(
+            "train.schedule 'alternate' trains the spatial transformer in every other epoch, but "
+            "model.transformer is 'none'; set it to 'getnet', or train.schedule to 'joint'"
+        )
+    divides = pipeline.train.schedule == "divide-and-conquer"
+    if epochs and divides and pipeline.train.batches != "clusters":
+        raise ConfigurationError(
+            "train.schedule 'divide-and-conquer' trains on clusters of places, but train.batches "
+            f"is {pipeline.train.batches!r}; set it to 'clusters'"
+        )
 
 
 def _at_both_dates(tileset: TileSet, places: list[TileId], dates: tuple[str, str]) -> list[TileId]:

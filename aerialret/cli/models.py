@@ -1,4 +1,4 @@
-"""`model import`: models from the weights of others."""
+"""`model import` and `model card`: models from the weights of others, and for others."""
 
 import json
 from dataclasses import replace as replaced
@@ -11,13 +11,14 @@ from aerialret.cli.shared_options import Assignments, Recipe, Replace
 from aerialret.cli.telling import tell
 from aerialret.config import GridConfig, ModelConfig, Pipeline, override
 from aerialret.config.toml import parse_section, with_values
-from aerialret.errors import ConfigurationError
+from aerialret.errors import ConfigurationError, StaleArtefactError
 from aerialret.recipes import find_recipe
 from aerialret.workspace import open_workspace
 
 if TYPE_CHECKING:
     from aerialret.network.importing.import_model import ImportOutcome
     from aerialret.network.importing.sources import SourceWeights
+    from aerialret.network.model_card import ReportFigures
     from aerialret.tiles.grid import Grid
 
 _GRID = GridConfig()
@@ -27,6 +28,10 @@ model_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
 )
+
+Licence = Annotated[
+    str, typer.Option(help="The model's licence, as etalab-2.0 or cc-by-4.0 [default: unknown]")
+]
 
 
 @model_app.command("import")
@@ -59,6 +64,7 @@ def import_(
         Literal["text", "json"],
         typer.Option("--format", help="json: what fitted, tensor by tensor, on stdout"),
     ] = "text",
+    licence: Licence = "",
     replace: Replace = False,
 ) -> None:
     """Make a model from the weights of others, and tell what of them fitted.
@@ -77,10 +83,60 @@ def import_(
     chosen = override(chosen, assignments or [])
     options = {"tile_size_m": tile_size_m, "tile_px": tile_px, "crs": crs, "origin": origin}
     grid = _grid(tileset, chosen.grid, weights, asked=options)
-    outcome = import_model(weights, folder, pipeline=chosen, grid=grid, replace=replace)
+    outcome = import_model(
+        weights, folder, pipeline=chosen, grid=grid, licence=licence, replace=replace
+    )
     _tell(outcome)
     if output_format == "json":
         typer.echo(json.dumps({"model": str(folder), **outcome.facts}, indent=2))
+
+
+@model_app.command("card")
+def card(
+    model: Annotated[
+        Path | None, typer.Argument(metavar="MODEL", help="Model folder [workspace: paths.model]")
+    ] = None,
+    report: Annotated[
+        list[Path] | None, typer.Option(help="Report folder whose figures are added; repeatable")
+    ] = None,
+    tileset: Annotated[
+        Path | None, typer.Option(help="Tile set it was trained on, to name its sources")
+    ] = None,
+    licence: Licence = "",
+) -> None:
+    """Write the model's README.md: what it is, what it was trained on, what it reaches.
+
+    What was told before stays. Example: aerialret model card model --report report
+    """
+    from aerialret.network.model_card import CARD_NAME, write_model_card
+    from aerialret.tiles.tileset import TileSet
+
+    folder = open_workspace().path(model, "model", what="MODEL")
+    facts = write_model_card(
+        folder,
+        tileset=TileSet(tileset) if tileset else None,
+        licence=licence,
+        reports=[_figures(one, folder) for one in report or []],
+    )
+    tell(f"{folder / CARD_NAME}: licence {facts.licence}, reports {len(facts.reports)}")
+
+
+def _figures(report: Path, model: Path) -> "ReportFigures":
+    """The figures of a report on this model."""
+    from aerialret.evaluation.evaluate import METRICS_NAME
+    from aerialret.manifest import read_manifest
+    from aerialret.network.model_card import ReportFigures
+
+    measured = read_manifest(report, kind="report")
+    own = read_manifest(model, kind="model").content_hash
+    if measured.parents["model"] != own:
+        raise StaleArtefactError(
+            f"report {report} measured model {measured.parents['model'][:12]}, but {model} is "
+            f"{own[:12]}; run 'aerialret evaluate' with this model"
+        )
+    metrics = json.loads((report / METRICS_NAME).read_text("utf-8"))
+    tile_set = measured.parents["tile_set"]
+    return ReportFigures.of(metrics, report=measured.content_hash, tile_set=tile_set)
 
 
 def _as_source(pipeline: Pipeline, weights: "SourceWeights") -> Pipeline:

@@ -23,6 +23,7 @@ from aerialret.manifest import (
 from aerialret.network.checkpoint import SPLIT_NAME, WEIGHTS_NAME, save_module
 from aerialret.network.importing.matching import WeightsReport
 from aerialret.network.importing.sources import SourceWeights
+from aerialret.network.model_card import write_model_card
 from aerialret.network.weights import fill_network, random_network
 from aerialret.tiles.grid import Grid
 from aerialret.tiles.tileset import grid_facts
@@ -56,7 +57,13 @@ class ImportOutcome:
 
 
 def import_model(
-    source: SourceWeights, out: Path, *, pipeline: Pipeline, grid: Grid, replace: bool = False
+    source: SourceWeights,
+    out: Path,
+    *,
+    pipeline: Pipeline,
+    grid: Grid,
+    licence: str = "",
+    replace: bool = False,
 ) -> ImportOutcome:
     """Writes a model with the source's weights to `out`.
 
@@ -65,6 +72,7 @@ def import_model(
         out: The model folder.
         pipeline: Its section model says what to build, `train.seed` what the source lacks.
         grid: Of the tiles that the model will see.
+        licence: For the model card; empty: unknown.
         replace: Whether a model of another request in `out` may be replaced.
 
     Raises:
@@ -94,6 +102,7 @@ def import_model(
     _empty_split().to_parquet(staging / SPLIT_NAME, index=False)
     told = {"request": request, "asking": as_plain(pipeline.query), "import": facts}
     write_manifest(staging, _manifest(staging, configuration, grid, told=told))
+    write_model_card(staging, licence=licence)
     atomic.publish_folder(staging, out)
     return ImportOutcome(folder=out, facts=facts, report=report, notes=_notes(report, config))
 

@@ -53,7 +53,7 @@ class WeightsReport:
 
     def to_plain(self) -> dict[str, Any]:
         """The whole report for JSON, and how many tensors of each stage were loaded."""
-        return as_plain(self) | {"loaded_by_stage": _by_stage(self.loaded)}
+        return as_plain(self) | {"loaded_by_stage": by_stage(self.loaded)}
 
     def lines(self) -> list[str]:
         """The report for a person: a line for each kind, stage by stage."""
@@ -110,14 +110,14 @@ def is_trunk_convolution(name: str, value: Tensor) -> bool:
     return name.startswith(TRUNK) and value.ndim == 4
 
 
-def _by_stage(names: Iterable[str]) -> dict[str, int]:
+def by_stage(names: Iterable[str]) -> dict[str, int]:
     """How many of the names lie in each stage, in the order of the stages."""
     return dict(Counter(stage_of(name) for name in names))
 
 
 def _counted(names: Iterable[str], remark: str = "") -> str:
     """`45: layer4 40, fc 5`."""
-    stages = _by_stage(names)
+    stages = by_stage(names)
     if not stages:
         return "0"
     listed = ", ".join(f"{stage} {count}" for stage, count in stages.items())
@@ -127,7 +127,7 @@ def _counted(names: Iterable[str], remark: str = "") -> str:
 def _shapes(wrong: tuple[WrongShape, ...]) -> list[str]:
     """The first shapes of each stage."""
     lines = []
-    for stage, count in _by_stage(odd.name for odd in wrong).items():
+    for stage, count in by_stage(odd.name for odd in wrong).items():
         odds = [odd for odd in wrong if stage_of(odd.name) == stage]
         lines += [
             f"    {odd.name} is {_shape(odd.found)}, wanted {_shape(odd.wanted)}"

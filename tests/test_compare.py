@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
@@ -72,7 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path) -> Iterator[tuple[int, str, str]]:
+def first(folder: Path) -> tuple[int, str, str]:
     """What a comparison of three methods said; its files lie in `folder/out`."""
     patch = pytest.MonkeyPatch()
     patch.chdir(folder)
@@ -91,7 +90,7 @@ def first(folder: Path) -> Iterator[tuple[int, str, str]]:
     finally:
         capture.undo()
         patch.undo()
-    yield status, out.text, err.text
+    return status, out.text, err.text
 
 
 class _Text:
@@ -363,6 +362,50 @@ def test_the_workspace_gives_the_split_and_the_tile_set(
         split_places(tileset.tiles("2004"), config=config, grid=tileset.grid),
     )
     assert "blocks of 2 tiles" in capsys.readouterr().out
+
+
+STUDY = """
+title = "Cells"
+[split]
+block_tiles = 3
+buffer_tiles = 0
+[[tables]]
+name = "1"
+title = "How many cells"
+published = ["Elsewhere"]
+rows = [
+    { label = "few", pipeline = "grid.toml", published = [0.5] },
+    { label = "more", pipeline = "grid.toml", set = ["model.hog_cells=4"] },
+    { label = "the better", best_of = ["1"], published = [0.75] },
+]
+"""
+
+
+def test_a_study_alone_makes_its_tables_on_its_own_split(compare: Compare, folder: Path) -> None:
+    (folder / "cells.toml").write_text(STUDY)
+    words = ("--study", "cells.toml", "--set", "model.hog_cells=3", "--bootstrap", "50")
+    status, printed, told = compare(*words, out="study")
+    assert status == 0, told
+    assert printed.startswith("# Cells")
+    table_rows = {row["method"]: row for row in csv.DictReader((folder / "study/table.csv").open())}
+    # A row's own keys are what it is about: they win over those for all.
+    assert {name: row["dimensions"] for name, row in table_rows.items()} == {
+        "grid": str(3 * 3 * 8),
+        "grid+hog_cells=4": str(4 * 4 * 8),
+    }
+    assert "map@5 hard" not in printed  # a study says its protocols
+    rows = pd.read_csv(folder / "study/study.csv")
+    ours = rows[rows["source"] == "ours"].set_index(["row", "of"])["value"]
+    records = pd.read_parquet(folder / "study/runs/grid+hog_cells=4-seed0/aligned.parquet")
+    for split in ("train", "val", "test"):
+        ranks = records.loc[records["split"] == split, "rank"].astype(float)
+        assert ours["more", split] == pytest.approx(
+            (1 / ranks).where(ranks <= 5, 0).mean(), abs=1e-6
+        )
+    better = "grid+hog_cells=4" if ours["more", "val"] > ours["few", "val"] else "grid"
+    assert f"| the better ({better}) |" in printed
+    assert rows.loc[rows["source"] == "published", "value"].tolist() == [0.5, 0.75]
+    assert "How many cells" in (folder / "study/compare.html").read_text()
 
 
 def test_the_protocols_are_those_of_evaluate() -> None:

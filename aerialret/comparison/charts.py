@@ -19,7 +19,9 @@ _COLOURS = (
 )  # fmt: skip
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 
-_WIDTH, _LABEL, _RIGHT, _BAR, _GAP, _TOP = 760, 250, 60, 13, 12, 8
+_BARS, _LABEL, _RIGHT, _BAR, _GAP, _TOP = 450, 90, 60, 13, 12, 8
+_LETTER = 7.2
+"""Width of a letter of a label, at most."""
 
 
 class Chart(NamedTuple):
@@ -41,24 +43,17 @@ def recall_charts(rows: Sequence[Row], queries: pd.DataFrame) -> list[Chart]:
 
 def bar_chart(rows: Sequence[Row], *, protocols: Sequence[str]) -> str:
     """map@5 of every method by its headline with its interval, a bar for each protocol, as SVG."""
+    left = max([_LABEL, *(len(row.name) * _LETTER + 12 for row in rows)])
     group = len(protocols) * _BAR + _GAP
     height = _TOP + group * len(rows) + 26
     parts = [
-        f'<svg class="chart bars" viewBox="0 0 {_WIDTH} {height}" role="img" '
-        'aria-label="map@5 of every method under every protocol, with its interval">',
+        f'<svg class="chart bars" viewBox="{-left:g} 0 {left + _BARS + _RIGHT:g} {height}" '
+        'role="img" aria-label="map@5 of every method under every protocol, with its interval">',
         *(_tick(tick, height) for tick in _TICKS),
     ]
     for number, row in enumerate(rows):
         top = _TOP + number * group
-        middle = top + len(protocols) * _BAR / 2 + 4
-        parts.append(
-            f'<text x="{_LABEL - 8}" y="{middle:g}" text-anchor="end">{escape(row.name)}</text>'
-        )
-        for place, protocol in enumerate(protocols):
-            cell = row.cells.get((protocol, MAP_KEY))
-            if cell is not None:
-                label = f"{row.name}, {protocol}"
-                parts += _bar(cell, top + place * _BAR, protocol_colour(place), label)
+        parts += _group(row, top, protocols)
     return "\n".join([*parts, "</svg>"])
 
 
@@ -80,12 +75,24 @@ def _recall_chart(protocol: str, rows: Sequence[Row], queries: pd.DataFrame) -> 
     return Chart(protocol, line_chart(lines, x=x, y=y, label=label), tuple(lines))
 
 
+def _group(row: Row, top: float, protocols: Sequence[str]) -> list[str]:
+    """The label and the bars of one method."""
+    middle = top + len(protocols) * _BAR / 2 + 4
+    parts = [f'<text x="-8" y="{middle:g}" text-anchor="end">{escape(row.name)}</text>']
+    for place, protocol in enumerate(protocols):
+        cell = row.cells.get((protocol, MAP_KEY))
+        if cell is not None:
+            label = f"{row.name}, {protocol}"
+            parts += _bar(cell, top + place * _BAR, protocol_colour(place), label)
+    return parts
+
+
 def _bar(cell: Cell, top: float, colour: str, label: str) -> list[str]:
     end, low, high = (_x(value) for value in (cell.value, cell.low, cell.high))
     middle = top + _BAR / 2 - 1
     title = escape(f"{label}: {cell.value:.3f}, interval {cell.low:.3f} to {cell.high:.3f}")
     return [
-        f'<rect x="{_LABEL}" y="{top:g}" width="{max(end - _LABEL, 0.5):g}" height="{_BAR - 2}" '
+        f'<rect x="0" y="{top:g}" width="{max(end, 0.5):g}" height="{_BAR - 2}" '
         f'fill="{colour}" fill-opacity=".75"><title>{title}</title></rect>',
         f'<path d="M{low:g} {middle - 3:g}v6M{low:g} {middle:g}H{high:g}M{high:g} {middle - 3:g}v6"'
         ' fill="none" stroke="#1c2024" stroke-width="1.2"/>',
@@ -102,4 +109,4 @@ def _tick(tick: float, height: int) -> str:
 
 
 def _x(value: float) -> float:
-    return round(_LABEL + value * (_WIDTH - _LABEL - _RIGHT), 1)
+    return round(value * _BARS, 1)

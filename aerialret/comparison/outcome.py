@@ -22,7 +22,7 @@ class MethodFacts:
     Attributes:
         method: What was compared.
         headline: Name of the headline comparison.
-        dimensions: R, numbers in a vector of the gallery.
+        dimensions: R, numbers in a descriptor.
         parameters: Numbers in the network's weights.
         epochs: Epochs of each training.
         training_s: Mean time of a training, in seconds; None where that is not known.

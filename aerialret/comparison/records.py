@@ -18,6 +18,7 @@ import pandas as pd
 from aerialret import atomic
 from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.query_table import scope_of
+from aerialret.network.checkpoint import Model
 
 FORMAT = 1
 
@@ -28,7 +29,7 @@ class RunFacts:
 
     Attributes:
         headline: Name of the headline comparison.
-        dimensions: R, numbers in a vector of the gallery.
+        dimensions: R, numbers in a descriptor; of image and mask together where each has one.
         parameters: Numbers in the network's weights.
         epochs: Epochs of its training.
         training_s: How long training took, in seconds; None where that is not known.
@@ -77,7 +78,7 @@ def run_facts(evaluation: Evaluation, *, machine: str, versions: Mapping[str, st
     training = model.manifest.facts.get("training", {})
     return RunFacts(
         headline=evaluation.main,
-        dimensions=model.length,
+        dimensions=_dimensions(model),
         parameters=sum(weights.numel() for weights in model.network.parameters()),
         epochs=int(training.get("epochs", 0)),
         training_s=training.get("seconds"),
@@ -107,6 +108,12 @@ def read_record(folder: Path, protocol: str, *, made_of: Any) -> Record | None:
         return Record(table=table, facts=RunFacts(**content["facts"]))
     except (OSError, ValueError, KeyError, TypeError):  # absent, or damaged: as if never measured
         return None
+
+
+def _dimensions(model: Model) -> int:
+    """R, without what the search adds to a vector for the Euclidean distance."""
+    length: int = model.network.finish.length  # type: ignore[union-attr, assignment]
+    return 2 * length if model.config.joins_descriptors else length
 
 
 def _rows(evaluation: Evaluation) -> pd.DataFrame:

@@ -443,6 +443,19 @@ def test_training_is_told_what_of_its_weights_fitted(tmp_path: Path) -> None:
     assert len(told) == 1
 
 
+def test_the_command_that_trains_tells_what_fitted(cli: Cli) -> None:  # noqa: F811
+    torch.save(torchvision_state(), "weights.pth")
+    tiny_tileset(Path("tiles"))
+    status, out, err = cli(
+        "train", "tiles", "--out", "m", "--epochs", 0, *SETS, "--set", "model.weights=weights.pth",
+        "--set", "split.block_tiles=2", "--set", "split.buffer_tiles=0",
+    )  # fmt: skip
+    assert (status, out) == (0, "")
+    assert "weights from weights.pth" in err
+    assert "  unused       27: fc 2, layer4 25" in err
+    assert "| Initial weights | weights.pth |" in Path("m", "README.md").read_text()
+
+
 def test_the_command_tells_people_on_stderr_and_machines_on_stdout(
     cli: Cli,  # noqa: F811
 ) -> None:

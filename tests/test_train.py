@@ -75,7 +75,7 @@ def test_a_model_folder_is_whole_and_loads(trained: Path, tileset: TileSet) -> N
     assert model.grid == tileset.grid
     assert set(model.split["split"]) >= {"train", "val", "test"}
     assert sorted(content(trained)) == [
-        "curves.svg", "history.csv", "manifest.json", "model.safetensors",
+        "README.md", "card.json", "curves.svg", "history.csv", "manifest.json", "model.safetensors",
         "similarity.safetensors", "split.parquet",
     ]  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace as replaced
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,6 +12,9 @@ from aerialret.config import IndexConfig, Pipeline, TrainConfig
 from aerialret.config.toml import with_values
 from aerialret.recipes import find_recipe
 from aerialret.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from aerialret.network.importing.matching import WeightsReport
 
 _INDEX, _TRAIN = IndexConfig(), TrainConfig()
 
@@ -90,7 +93,7 @@ def train_model(
     with staged_progress() as progress:
         report = step(
             TileSet(tileset), out, pipeline=pipeline, resume=resume, replace=replace,
-            progress=progress, on_epoch=_tell_epoch,
+            progress=progress, on_epoch=_tell_epoch, on_weights=_tell_weights,
         )  # fmt: skip
     if not World.from_environment().is_first:
         return  # one of torchrun's processes speaks for all
@@ -127,6 +130,11 @@ def build(
 
 def _recipe(name: str | None) -> Path | None:
     return find_recipe("pipelines", name) if name else None
+
+
+def _tell_weights(report: "WeightsReport") -> None:
+    for line in report.lines():
+        tell(line)
 
 
 def _tell_epoch(row: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from aerialret.network.checkpoint import (
     choose_device,
     save_module,
 )
+from aerialret.network.importing.matching import WeightsReport
 from aerialret.network.model import DescriptorNetwork
 from aerialret.network.weights import initial_network
 from aerialret.retrieval.metrics import map_at
@@ -71,6 +72,7 @@ class Run:
         split: A row for each place: place, col, row, split.
         world: The processes that share the work; only the first of them writes.
         progress: Called with stage, done, total.
+        on_weights: Told what of the initial weights fitted, where any are loaded.
 
     Raises:
         ConfigurationError: Descriptors that are joined afterwards were to be trained.
@@ -87,6 +89,7 @@ class Run:
         split: pd.DataFrame,
         world: World,
         progress: Progress | None,
+        on_weights: Callable[[WeightsReport], None] | None = None,
     ) -> None:
         config = pipeline.train
         if config.threads:
@@ -97,8 +100,9 @@ class Run:
         self.progress = progress if world.is_first else None
         self.device = world.device(choose_device(config.device))
         self.network = initial_network(
-            pipeline.model, tile_px=tileset.grid.tile_px, seed=config.seed
-        )
+            pipeline.model, tile_px=tileset.grid.tile_px, seed=config.seed,
+            on_weights=on_weights if world.is_first else None,
+        )  # fmt: skip
         self.fits = needs_fitting(self.network)
         self.train = training_pixels(
             tileset, split, dates=dates, pipeline=pipeline, learns=bool(config.epochs) or self.fits,

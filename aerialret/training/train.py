@@ -24,6 +24,8 @@ from aerialret.network.checkpoint import (
     SPLIT_NAME,
     WEIGHTS_NAME,
 )
+from aerialret.network.importing.matching import WeightsReport
+from aerialret.network.model_card import write_model_card
 from aerialret.tiles.tileset import TileSet, grid_facts
 from aerialret.training.course import publish_course
 from aerialret.training.distributed import World
@@ -43,6 +45,7 @@ def train(
     replace: bool = False,
     progress: Progress | None = None,
     on_epoch: Callable[[dict[str, Any]], None] | None = None,
+    on_weights: Callable[[WeightsReport], None] | None = None,
 ) -> TrainingReport:
     """Trains a model on `tileset` and writes it to `out`.
 
@@ -55,6 +58,7 @@ def train(
         replace: Replace a model that is there.
         progress: Called with stage, done, total.
         on_epoch: Called with each epoch's row of the history and `pace`, a line about its speed.
+        on_weights: Told what of the initial weights fitted, where any are loaded.
 
     Raises:
         UnknownDateError: The tile set lacks a date to pair.
@@ -80,8 +84,9 @@ def train(
             request.claim(staging, resume=resume, replace=replace)
         world.barrier()
         run = Run(
-            staging, pipeline, tileset, dates=dates, split=split, world=world, progress=progress
-        )
+            staging, pipeline, tileset, dates=dates, split=split, world=world, progress=progress,
+            on_weights=on_weights,
+        )  # fmt: skip
         report = run.to_the_end(out, on_epoch)
         if world.is_first:
             _publish(staging, out, run, request, tileset, asking=as_plain(pipeline.query))
@@ -160,6 +165,7 @@ def _publish(
         facts=facts,
     )
     write_manifest(whole, manifest)
+    write_model_card(whole, tileset=tileset)
     atomic.publish_folder(whole, out)
     shutil.rmtree(staging)
 

@@ -7,7 +7,7 @@ RUN/PROTOCOL.json      what it was made of, and what else the tables tell of the
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import pandas as pd
 
 from aerialret import atomic
 from aerialret.evaluation.evaluation import Evaluation
-from aerialret.evaluation.query_table import scope_of
+from aerialret.evaluation.query_table import nullable_ranks, scope_of
 from aerialret.network.checkpoint import Model
 
 FORMAT = 1
@@ -63,13 +63,10 @@ class Record:
     facts: RunFacts
 
 
-def record_table(evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """The ranks by every comparison, one below the other.
-
-    Args:
-        evaluations: Of the same queries, each by one comparison.
-    """
-    return pd.concat([_rows(evaluation) for evaluation in evaluations], ignore_index=True)
+def record_table(evaluation: Evaluation) -> pd.DataFrame:
+    """The ranks by every comparison, one below the other."""
+    parts = [_rows(evaluation, name) for name in evaluation.trained]
+    return pd.concat(parts, ignore_index=True)
 
 
 def run_facts(evaluation: Evaluation, *, machine: str, versions: Mapping[str, str]) -> RunFacts:
@@ -116,9 +113,11 @@ def _dimensions(model: Model) -> int:
     return 2 * length if model.config.joins_descriptors else length
 
 
-def _rows(evaluation: Evaluation) -> pd.DataFrame:
-    kept = evaluation.table[["place", "split", "in_scope", "rank", "distance_m"]]
-    rows = kept.reset_index(drop=True)
+def _rows(evaluation: Evaluation, comparison: str) -> pd.DataFrame:
+    found = evaluation.trained[comparison]
+    rows = evaluation.table[["place", "split", "in_scope"]].reset_index(drop=True)
+    rows["rank"] = nullable_ranks(found.ranks)
+    rows["distance_m"] = found.distance_m
     rows.insert(0, "query", np.arange(len(rows)))
-    rows.insert(0, "comparison", evaluation.main)
+    rows.insert(0, "comparison", comparison)
     return rows

@@ -27,9 +27,10 @@ from aerialret.comparison.records import (
 )
 from aerialret.config import as_plain
 from aerialret.evaluation.comparer import StagedProgress
-from aerialret.evaluation.comparisons import Comparison, Dates, comparisons_of
+from aerialret.evaluation.comparisons import EVERY, Comparison, Dates, comparisons_of
 from aerialret.evaluation.evaluation import run_evaluation
 from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.query_table import tiles_in_scope
 from aerialret.manifest import already_made, library_versions, read_manifest
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.tiles.tileset import TileSet
@@ -48,6 +49,7 @@ class Ground:
         dates: Of the queries and of the gallery.
         protocols: How the queries are made.
         protocol_seed: Seed of the queries that are cut out of tiles.
+        every_split: Ask about the places of every split; else of the held-out one alone.
         out: The comparison's folder.
     """
 
@@ -55,6 +57,7 @@ class Ground:
     dates: Dates
     protocols: Sequence[str]
     protocol_seed: int
+    every_split: bool
     out: Path
 
     def folder(self, method: Method, seed: int) -> Path:
@@ -154,18 +157,16 @@ class _Measurer:
         return record
 
     def _measure(self, protocol: str) -> Record:
-        ground = self._ground
-        evaluations = [
-            run_evaluation(
-                ground.tileset, self._model, dates=ground.dates, protocol=protocol,
-                seed=ground.protocol_seed, asking=self._method.pipeline.query,
-                gallery=self._gallery, only=comparison.name, before_training=False,
-                progress=self._progress,
-            )
-            for comparison in possible_comparisons(ground, self._method)
-        ]  # fmt: skip
-        facts = run_facts(evaluations[0], machine=machine(), versions=library_versions())
-        return Record(table=record_table(evaluations), facts=facts)
+        ground, tiles = self._ground, None
+        if not ground.every_split:
+            tiles = tiles_in_scope(ground.tileset, self._model, dates=ground.dates)
+        evaluation = run_evaluation(
+            ground.tileset, self._model, dates=ground.dates, protocol=protocol,
+            seed=ground.protocol_seed, asking=self._method.pipeline.query, tiles=tiles,
+            gallery=self._gallery, only=EVERY, before_training=False, progress=self._progress,
+        )  # fmt: skip
+        facts = run_facts(evaluation, machine=machine(), versions=library_versions())
+        return Record(table=record_table(evaluation), facts=facts)
 
     @cached_property
     def _model(self) -> Model:
@@ -188,5 +189,6 @@ class _Measurer:
             "configuration": model.configuration["model"],
             "dates": [ground.dates.queries, ground.dates.gallery],
             "protocol_seed": ground.protocol_seed,
+            "every_split": ground.every_split,
             "query": as_plain(self._method.pipeline.query),
         }

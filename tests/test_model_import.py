@@ -17,6 +17,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from aerialret.atomic import staging_folder
 from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig, Pipeline
 from aerialret.errors import (
     ConfigurationError,
@@ -379,6 +380,20 @@ def test_a_folder_that_is_no_model_is_left_alone(tmp_path: Path) -> None:
             grid=tiny_grid(), replace=True,
         )  # fmt: skip
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_unfinished_training_beside_it_is_left_alone(tmp_path: Path) -> None:
+    unfinished = staging_folder(tmp_path / "m") / "state.pt"
+    unfinished.parent.mkdir()
+    unfinished.write_bytes(b"epoch 7")
+    import_model(
+        source(torchvision_state()),
+        tmp_path / "m",
+        pipeline=Pipeline(model=PLAIN),
+        grid=tiny_grid(),
+    )
+    assert unfinished.read_bytes() == b"epoch 7"
+    assert {path.name for path in tmp_path.iterdir()} == {"m", ".m.partial"}
 
 
 def test_index_query_and_evaluate_accept_an_imported_model(tmp_path: Path) -> None:

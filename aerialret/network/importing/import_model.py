@@ -95,7 +95,7 @@ def import_model(
     network = random_network(config, tile_px=grid.tile_px, seed=pipeline.train.seed)
     report = fill_network(network, source.tensors, source=source.name, config=config)
     facts = {**report.to_plain(), "sha256": source.content_hash}
-    staging = atomic.staging_folder(out)
+    staging = out.with_name(f".{out.name}.import")  # training keeps unfinished work in its own
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     save_module(network, staging / WEIGHTS_NAME)

@@ -112,7 +112,7 @@ def run_comparison(
     chosen = with_values(evaluate, **dates)
     ground = Ground(
         tileset=tileset, dates=dates_of(chosen, tileset), protocols=request.protocols,
-        protocol_seed=chosen.seed, out=out,
+        protocol_seed=chosen.seed, every_split=study is not None, out=out,
     )  # fmt: skip
     common = on_common_ground(methods, split=split, dates=ground.dates, request=request)
     with current_work() as doing:

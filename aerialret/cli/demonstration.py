@@ -51,8 +51,9 @@ def run_demo(folder: Path, *, seed: int, size: int, assignments: list[str]) -> N
     _announce(f"evaluate --queries {SECOND} --gallery {FIRST}")
     report = Path(pipeline.paths.report)
     metrics = measuring.measure(
-        paths["tileset"], paths["model"], report, pipeline.evaluate, index=paths["index"]
-    )
+        paths["tileset"], paths["model"], report, pipeline.evaluate, asking=pipeline.query,
+        index=paths["index"],
+    )  # fmt: skip
     photo = _photo(folder, delivery, report, TileSet(paths["tileset"]).grid)
     sheet = folder / "query.png"
     vectors = pipeline.sources[SECOND].vectors

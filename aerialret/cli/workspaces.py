@@ -79,4 +79,6 @@ def run_pipeline(workspace: Workspace) -> None:
         )
     building.train_model(tileset, model, config)
     building.build(tileset, model, index, config.index)
-    measuring.measure(tileset, model, Path(paths.report), config.evaluate, index=None)
+    measuring.measure(
+        tileset, model, Path(paths.report), config.evaluate, asking=config.query, index=None
+    )

@@ -9,6 +9,9 @@ from aerialret.network.descriptors import Modality, modalities_of
 HEADLINE = "headline"
 """Stands for the first comparison, whatever its name."""
 
+EVERY = "every"
+"""Every comparison."""
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -70,12 +73,12 @@ def comparisons_of(
 
 
 def chosen(comparisons: tuple[Comparison, ...], *, only: str | None) -> tuple[Comparison, ...]:
-    """The comparison named `only` (or `HEADLINE`, the first) by itself; all of them for None.
+    """The comparison named `only` (or `HEADLINE`, the first) by itself; all for None and `EVERY`.
 
     Raises:
         ConfigurationError: There is none of this name.
     """
-    if only is None:
+    if only in (None, EVERY):
         return comparisons
     names = [comparison.name for comparison in comparisons]
     if only == HEADLINE:

@@ -136,8 +136,8 @@ def run_evaluation(
         tiles: The photos are of these; None for all of the queries' date.
         index: Its vectors are the gallery; None describes the gallery anew.
         gallery: What is known of the gallery already; several protocols may share it.
-        only: Measure this comparison alone, and neither the change between the dates nor whole
-            tiles; `comparisons.HEADLINE` is the first, None all.
+        only: Measure this comparison, and neither the change between the dates nor whole tiles;
+            `comparisons.HEADLINE` is the first, `comparisons.EVERY` all. None measures everything.
         before_training: Whether the same network is also measured as it was before training.
         progress: Told the stage, the tiles done and the tiles in all.
 

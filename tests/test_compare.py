@@ -253,6 +253,18 @@ def test_epochs_are_cut_for_what_trains_only(first: tuple[int, str, str], folder
     assert (rows["siamese image"]["epochs"], rows["drawn image"]["epochs"]) == ("1", "0")
 
 
+def test_training_time_is_the_mean_over_the_seeds(
+    first: tuple[int, str, str], folder: Path
+) -> None:
+    rows = table(folder / "out")
+    timings = [
+        pd.read_csv(folder / f"out/runs/siamese-seed{seed}/model/timing.csv")["seconds"].sum()
+        for seed in (3, 4)
+    ]
+    assert float(rows["siamese image+mask"]["training_s"]) == pytest.approx(sum(timings) / 2)
+    assert rows["drawn image"]["training_s"] == ""
+
+
 def test_the_page_needs_nothing_but_itself(first: tuple[int, str, str], folder: Path) -> None:
     page = (folder / "out/compare.html").read_text()
     assert "http://" not in page.replace("http://www.w3.org", "")

@@ -19,6 +19,7 @@ from aerialret import atomic
 from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.query_table import nullable_ranks, scope_of
 from aerialret.network.checkpoint import Model
+from aerialret.training.history import TIMING_NAME
 
 FORMAT = 1
 
@@ -78,7 +79,7 @@ def run_facts(evaluation: Evaluation, *, machine: str, versions: Mapping[str, st
         dimensions=_dimensions(model),
         parameters=sum(weights.numel() for weights in model.network.parameters()),
         epochs=int(training.get("epochs", 0)),
-        training_s=training.get("seconds"),
+        training_s=_training_s(model),
         scope=scope_of(evaluation.table),
         gallery=len(evaluation.tileset.tiles(evaluation.dates.gallery)),
         machine=machine,
@@ -105,6 +106,12 @@ def read_record(folder: Path, protocol: str, *, made_of: Any) -> Record | None:
         return Record(table=table, facts=RunFacts(**content["facts"]))
     except (OSError, ValueError, KeyError, TypeError):  # absent, or damaged: as if never measured
         return None
+
+
+def _training_s(model: Model) -> float | None:
+    """Seconds of all epochs, from the model's timing file; None without one."""
+    timing = model.folder / TIMING_NAME
+    return float(pd.read_csv(timing)["seconds"].sum()) if timing.is_file() else None
 
 
 def _dimensions(model: Model) -> int:

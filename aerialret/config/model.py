@@ -54,8 +54,14 @@ class ModelConfig:
     )
     head: str = setting(
         "spatial",
-        "spatial: C1-C3, tanh, batch norm, fully connected; or pooling without parameters.",
-        choices=("spatial", "max", "average", "gem"),
+        "spatial: C1-C3, tanh, batch norm, fully connected; pooling without parameters; grid: a "
+        "descriptor for each cell, which the search lays over the gallery at every position.",
+        choices=("spatial", "max", "average", "gem", "grid"),
+    )
+    grid_channels: int = setting(64, "Numbers that describe a cell of the grid.")
+    gallery_scales: tuple[float, ...] = setting(
+        (0.42, 0.5, 0.59, 0.71, 0.84, 1.0),
+        "Sides of what a photo may show, as shares of a tile's side (grid only).",
     )
     head_filters: tuple[int, ...] = setting((1024, 512, 256), "Filters of C1, C2, C3.")
     head_strides: tuple[int, ...] = setting((1, 1, 1), "Strides of C1, C2, C3.")
@@ -85,6 +91,11 @@ class ModelConfig:
         check_range("model.input_px", self.input_px, low=0, high=4096)
         check_range("model.dimensions", self.dimensions, low=2)
         check_range("model.head_padding", self.head_padding, low=0, high=1)
+        check_range("model.grid_channels", self.grid_channels, low=1)
+        for share in self.gallery_scales:
+            check_range("model.gallery_scales", share, low=0.05, high=1)
+        if self.head == "grid" and not self.gallery_scales:
+            raise ConfigurationError("model.gallery_scales is empty; give at least one, as 1.0")
         check_range("model.hog_cells", self.hog_cells, low=1)
         check_range("model.hog_orientations", self.hog_orientations, low=2)
         check_range("model.words", self.words, low=2)
@@ -97,6 +108,11 @@ class ModelConfig:
             raise ConfigurationError(
                 f"model.method {self.method!r} describes images; set model.input = 'image'"
             )
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether tiles are described cell by cell, and matched at every position."""
+        return self.method == "network" and self.head == "grid"
 
     @property
     def joins_descriptors(self) -> bool:

@@ -95,8 +95,19 @@ class TrainConfig:
     crop: float = setting(
         1.0, "Least side of the window that the query's date is cut to, as a share of the tile."
     )
+    window: str = setting(
+        "query",
+        "query: the query's date alone is cut to a window; both: both dates show one window, at "
+        "any turn, which turn_deg, zoom and shift_px displace a little for each.",
+        choices=("query", "both"),
+    )
     zoom: float = setting(1.0, "Random scale of each tile, from 1 / zoom to zoom.")
     grey_share: float = setting(0.0, "Share of tiles made grey, blurred, faded and grainy.")
+    keep: str = setting(
+        "best",
+        "Which epoch becomes the model: best, by the validation map@5 (of whole tiles), or last.",
+        choices=("best", "last"),
+    )
     validation_interval: int = setting(1, "Epochs between measurements of the validation map@5.")
     precision: str = setting(
         "auto",
@@ -137,4 +148,4 @@ class TrainConfig:
     @property
     def displaces(self) -> bool:
         """Whether the augmentation turns, scales or cuts tiles."""
-        return self.turn_deg > 0 or self.crop < 1 or self.zoom > 1
+        return self.turn_deg > 0 or self.crop < 1 or self.zoom > 1 or self.window == "both"

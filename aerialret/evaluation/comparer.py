@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -12,12 +13,15 @@ from aerialret.evaluation.comparisons import Comparison
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.protocols import photographed
-from aerialret.evaluation.ranking import Ranking, rank_gallery
+from aerialret.evaluation.ranking import Ranking, Similarity, rank_gallery
 from aerialret.evaluation.reranking import reranked
 from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model
+from aerialret.network.dense import best_fit, dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries
+from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
+from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.local_features import LocalFeatures
 from aerialret.verification.rerank import SIFT
@@ -38,8 +42,8 @@ class Measurement:
         nearest: The first `RESULTS_KEPT` results of each query, rows of the gallery; `NO_ROW` where
             there are not as many.
         own_scores: float32 [n], score of each query and its right place; NaN where none.
-        distance_m: float64 [n], from the centre of the first result to the centre of what the photo
-            shows; NaN where there is no result.
+        distance_m: float64 [n], from where the first result puts the photo's centre (the centre of
+            its tile, but for methods that tell more) to where it is; NaN where there is no result.
     """
 
     comparison: Comparison
@@ -90,9 +94,35 @@ class Comparer:
         checks = self._asking.rerank != "none" and comparison.sees_images
         found = rank_gallery(
             queries, gallery, self._photos.truth, neutral=self._photos.neutral,
+            similarity=self._similarity(),
             top=max(RESULTS_KEPT, self._asking.rerank_top) if checks else RESULTS_KEPT,
         )  # fmt: skip
-        return self._measurement(comparison, self._checked(found) if checks else found)
+        found = self._checked(found) if checks else found
+        centres = self._centres(queries, gallery, found.nearest.rows[:, 0])
+        return self._measurement(comparison, found, centres)
+
+    def _similarity(self) -> Similarity:
+        """How this method scores queries and gallery."""
+        if not self._model.config.is_grid:
+            return similarities
+        return partial(dense_similarities, layout=self._model.layout, device=self._model.device)
+
+    def _centres(
+        self, queries: NDArray[np.float32], gallery: Descriptors, first: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
+        """Where each photo's first result says that its centre lies, x and y: float64 [n, 2]."""
+        tiles = self._tileset.tiles(self._photos.dates.gallery)
+        grid = self._tileset.grid
+        centres = photographed(grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m[first]
+        if not self._model.config.is_grid:
+            return centres
+        for row in np.flatnonzero(first != NO_ROW):
+            fit = best_fit(
+                queries[row], gallery[first[row]], layout=self._model.layout,
+                device=self._model.device,
+            )  # fmt: skip
+            centres[row] += (np.array([fit.x, fit.y]) - 0.5) * [1, -1] * grid.tile_size_m
+        return centres
 
     def _checked(self, found: Ranking) -> Ranking:
         """The ranking after a check of the first results by local features."""
@@ -111,7 +141,9 @@ class Comparer:
             progress=self._stage(f"{photos.dates.queries} by {self._asking.rerank}"),
         )
 
-    def _measurement(self, comparison: Comparison, found: Ranking) -> Measurement:
+    def _measurement(
+        self, comparison: Comparison, found: Ranking, centres: NDArray[np.float64]
+    ) -> Measurement:
         nearest = found.nearest
         kept = Neighbours(nearest.rows[:, :RESULTS_KEPT], nearest.scores[:, :RESULTS_KEPT])
         return Measurement(
@@ -119,7 +151,7 @@ class Comparer:
             ranks=found.ranks,
             nearest=kept,
             own_scores=found.own_scores,
-            distance_m=first_distances_m(self._tileset, self._photos, kept),
+            distance_m=_distances_m(centres, self._photos, kept.rows[:, 0]),
         )
 
     def _asked(self, modality: Modality) -> NDArray[np.float32]:
@@ -151,10 +183,9 @@ class Comparer:
         return lambda done, total: told(f"{self._label} {what}", done, total)
 
 
-def first_distances_m(tileset: TileSet, photos: Photos, nearest: Neighbours) -> NDArray[np.float64]:
-    """float64 [n]: from the centre of the first result to the centre of what each photo shows."""
-    tiles = tileset.tiles(photos.dates.gallery)
-    centres = photographed(tileset.grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m
-    first = nearest.rows[:, 0]
-    apart = centres[first] - photos.shown.centres_m
+def _distances_m(
+    centres: NDArray[np.float64], photos: Photos, first: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """float64 [n]: from where the first result says a photo's centre lies to where it does."""
+    apart = centres - photos.shown.centres_m
     return np.where(first == NO_ROW, np.nan, np.hypot(apart[:, 0], apart[:, 1]))

@@ -1,7 +1,8 @@
 """Rankings: vectors of queries and of a gallery go in, the ranks of the right places come out."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,9 @@ from aerialret.retrieval.metrics import NOT_FOUND, similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 
 _BLOCK = 1024
+
+Similarity: TypeAlias = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+"""From queries and a gallery to the score of each pair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ def rank_gallery(
     *,
     top: int,
     neutral: Mapping[int, NDArray[np.int64]] | None = None,
+    similarity: Similarity = similarities,
     block: int = _BLOCK,
 ) -> Ranking:
     """Searches every query exactly.
@@ -46,6 +51,7 @@ def rank_gallery(
         truth: int [n], the row of each query's place in the gallery; -1 where it has none.
         top: Results that are kept.
         neutral: Rows of the gallery that are taken out of a query's ranking, by query.
+        similarity: Scores of queries and gallery, float32 [n, m]; where the method has its own.
         block: Queries compared at once, which bounds the memory at block x m floats.
     """
     count, kept = len(queries), min(top, len(gallery))
@@ -54,7 +60,7 @@ def rank_gallery(
     nearest = Neighbours(np.empty((count, kept), np.int64), np.empty((count, kept), np.float32))
     for start in range(0, count, block):
         part = slice(start, min(start + block, count))
-        scores = similarities(queries[part], gallery)
+        scores = similarity(queries[part], gallery)
         _drop(scores, neutral or {}, first=start)
         known = truth[part] >= 0
         right = scores[np.arange(len(scores)), truth[part]]

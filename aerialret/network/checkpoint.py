@@ -22,6 +22,7 @@ from aerialret.config import ModelConfig, QueryConfig
 from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
 from aerialret.manifest import Manifest, read_manifest
+from aerialret.network.dense import GridLayout
 from aerialret.network.methods import build_network, vector_length
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid
@@ -61,8 +62,13 @@ class Model:
 
     @property
     def length(self) -> int:
-        """Numbers in a vector that the search compares."""
-        return vector_length(self.network)
+        """Numbers in a gallery tile's vector."""
+        return self.layout.length if self.config.is_grid else vector_length(self.network)
+
+    @property
+    def layout(self) -> GridLayout:
+        """How the cells of a tile lie in its vector; of models with the head `grid`."""
+        return GridLayout.of(self.config, tile_px=self.grid.tile_px)
 
     @property
     def asking(self) -> QueryConfig:

@@ -9,11 +9,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from aerialret.network.checkpoint import Model
 from aerialret.network.inputs import Pictures, pictures
+from aerialret.network.methods import vector_length
 from aerialret.network.turns import turned
-from aerialret.network.vectors import Modality, modalities_of, vectors, views_of
+from aerialret.network.vectors import (
+    Modality,
+    grid_cells,
+    modalities_of,
+    vectors,
+    views_of,
+)
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet
@@ -26,14 +34,17 @@ def describe(
 ) -> NDArray[np.float32]:
     """The vectors of gallery tiles: float32 [n, R].
 
-    They are of unit length but for Euclidean distances and late fusion (see `finish.coded`).
+    They are of unit length but for Euclidean distances and late fusion (see `finish.coded`), and
+    for grids (see `dense`).
+
     A tile whose mask lies wholly outside the vector coverage is described by its image alone.
     """
     parts = [np.empty((0, model.length), np.float32)]
     with torch.inference_mode():
-        for some in _portions(batch, batch_size):
-            seen = pictures(some, config=model.config, device=model.device)
-            parts.append(vectors(model.network, seen, modality, role="gallery")[:, 0].cpu().numpy())
+        parts += [
+            _of_gallery(model, some, modality).cpu().numpy()
+            for some in _portions(batch, batch_size)
+        ]
     return np.concatenate(parts)
 
 
@@ -56,7 +67,7 @@ def describe_queries(
         batch_size: Queries described at once.
     """
     views = views_of(model.config, modality=modality) * rotations
-    parts = [np.empty((0, views, model.length), np.float32)]
+    parts = [np.empty((0, views, vector_length(model.network)), np.float32)]
     with torch.inference_mode():
         for some in _portions(batch, batch_size):
             seen = pictures(some, config=model.config, device=model.device)
@@ -101,6 +112,21 @@ def _portions(batch: TileBatch, size: int) -> list[TileBatch]:
         TileBatch(batch.images[s : s + size], batch.masks[s : s + size], batch.valid[s : s + size])
         for s in starts
     ]
+
+
+def _of_gallery(model: Model, batch: TileBatch, modality: Modality) -> Tensor:
+    """Float [n, R]; of the head `grid`, the cells at every scale."""
+    if not model.config.is_grid:
+        seen = pictures(batch, config=model.config, device=model.device)
+        return vectors(model.network, seen, modality, role="gallery")[:, 0]
+    layout = model.layout
+    sides = [cells * layout.stride_px for cells in layout.cells]
+    scaled = [
+        pictures(batch, config=model.config, device=model.device, side=side) for side in sides
+    ]
+    return torch.cat(
+        [grid_cells(model.network, seen, modality).flatten(1) for seen in scaled], dim=1
+    )
 
 
 def _turned(seen: Pictures, degrees: float) -> Pictures:

@@ -28,9 +28,11 @@ class Pictures:
     has_mask: Tensor
 
 
-def pictures(batch: TileBatch, *, config: ModelConfig, device: torch.device) -> Pictures:
-    """The tiles at the side that `config` asks for."""
-    side = config.input_px or batch.images.shape[-1]
+def pictures(
+    batch: TileBatch, *, config: ModelConfig, device: torch.device, side: int = 0
+) -> Pictures:
+    """The tiles at `side`, or at the side that `config` asks for."""
+    side = side or config.input_px or batch.images.shape[-1]
     image = unit_range(batch.images).to(device)
     mask = unit_range(encode_masks(batch.masks, encoding=config.mask_encoding)).to(device)
     return Pictures(

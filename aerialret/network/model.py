@@ -5,6 +5,7 @@ from typing import Any
 import torch
 import torchvision
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError
@@ -72,6 +73,17 @@ class DescriptorNetwork(nn.Module):
         fused: Tensor = self.fusion(torch.cat([image, mask], dim=1))
         return fused
 
+    def maps(self, image: Tensor, mask: Tensor) -> Tensor:
+        """A unit vector for each cell (head `grid` only): float [n, channels, rows, columns].
+
+        Args:
+            image: float [n, 3, height, width] in [0, 1], of any size.
+            mask: float [n, 1 or 3, height, width] in [0, 1].
+        """
+        cells = (self.fuse(image, mask) - self.mean) / self.std
+        result: Tensor = self.head.cells(self.trunk(cells))  # type: ignore[operator]
+        return result
+
     def attention(self, image: Tensor, mask: Tensor) -> Tensor | None:
         """The window that the spatial transformer cuts out: float [n, 3], (s, tx, ty); or None.
 
@@ -109,6 +121,37 @@ class SpatialHead(nn.Module):
         """Float [n, R] from the trunk's float [n, channels, cells, cells]."""
         result: Tensor = self.fully_connected(self.convolutions(features).flatten(1))
         return result
+
+
+class GridHead(nn.Module):
+    """A unit vector for each cell, all cells within the inscribed circle together of unit length.
+
+    What lies outside the circle leaves the picture when it is turned, so it does not count.
+    """
+
+    circle: Tensor
+
+    def __init__(self, *, channels: int, width: int, cells: int) -> None:
+        super().__init__()
+        self.project = nn.Sequential(
+            nn.Conv2d(channels, 2 * width, 3, padding=1), nn.ReLU(), nn.Conv2d(2 * width, width, 1)
+        )
+        self.register_buffer("circle", inscribed_circle(cells), persistent=False)
+
+    def cells(self, features: Tensor) -> Tensor:
+        """Float [n, width, rows, columns] from float [n, channels, rows, columns]."""
+        return normalize(self.project(features).float(), dim=1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Float [n, width * cells * cells]."""
+        return (self.cells(features) * self.circle).flatten(1)
+
+
+def inscribed_circle(cells: int) -> Tensor:
+    """Float [cells, cells]: equal weights within the inscribed circle, of unit length together."""
+    middle = (torch.arange(cells) + 0.5) / cells * 2 - 1
+    inside = (middle[:, None].square() + middle.square() <= 1).float()
+    return inside / inside.sum().sqrt()
 
 
 class PoolingHead(nn.Module):
@@ -194,6 +237,9 @@ def _head(config: ModelConfig, *, cells: int) -> tuple[nn.Module, int]:
     channels = _channels(config)
     if config.head == "spatial":
         return SpatialHead(config, channels=channels, cells=cells), config.dimensions
+    if config.head == "grid":
+        width = config.grid_channels
+        return GridHead(channels=channels, width=width, cells=cells), width * cells * cells
     pooling = PoolingHead(config.head)
     if not config.head_linear:
         return pooling, channels

@@ -61,13 +61,23 @@ def seen_by(network: nn.Module, seen: Pictures, modality: Modality) -> Tensor:
 
     Not finished, not normalised.
     """
+    result: Tensor = network(*_inputs(seen, modality)).float()
+    return result
+
+
+def grid_cells(network: nn.Module, seen: Pictures, modality: Modality) -> Tensor:
+    """A unit vector for each cell of the pictures: float [n, channels, rows, columns]."""
+    result: Tensor = network.maps(*_inputs(seen, modality)).float()  # type: ignore[operator]
+    return result
+
+
+def _inputs(seen: Pictures, modality: Modality) -> tuple[Tensor, Tensor]:
     no = torch.zeros_like(seen.has_mask)
     has_mask = {"image+mask": seen.has_mask, "image": no, "mask": ~no}[modality]
     has_image = no if modality == "mask" else ~no
     inputs = fill_absent(seen.image, seen.mask, has_image=has_image, has_mask=has_mask)
     image, mask = (part.contiguous(memory_format=torch.channels_last) for part in inputs)
-    result: Tensor = network(image, mask).float()
-    return result
+    return image, mask
 
 
 def _late(image: Tensor, mask: Tensor, seen: Pictures, modality: Modality, role: Role) -> Tensor:

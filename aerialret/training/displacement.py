@@ -19,6 +19,33 @@ _QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Windows:
+    """A part of each of n places, which both dates see.
+
+    Attributes:
+        turn_deg: float [n], by which the content turns counter-clockwise.
+        side: float [n], the window's side as a share of the tile's.
+        centre: float [n, 2], x and y as in `Displacements`.
+    """
+
+    turn_deg: NDArray[np.float64]
+    side: NDArray[np.float64]
+    centre: NDArray[np.float64]
+
+    @classmethod
+    def draw(cls, count: int, *, config: TrainConfig, rng: np.random.Generator) -> "Windows":
+        """Windows at any turn, of a side from `config.crop` to 1, as far as they fit the tile."""
+        turn_deg = rng.uniform(-180, 180, count)
+        side = np.exp(rng.uniform(math.log(config.crop), 0, count))
+        centre = _anywhere(turn_deg, side, rng)
+        return cls(turn_deg=turn_deg, side=side, centre=centre)
+
+    def first(self, n: int) -> "Windows":
+        """Those of the first `n` places."""
+        return Windows(turn_deg=self.turn_deg[:n], side=self.side[:n], centre=self.centre[:n])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Displacements:
     """The window of each of n tiles that is looked at.
 
@@ -54,12 +81,31 @@ class Displacements:
         turn_deg = rng.uniform(-config.turn_deg, config.turn_deg, count)
         cut = rng.uniform(config.crop if window else 1.0, 1.0, count)
         side = cut * np.exp(rng.uniform(-1, 1, count) * math.log(config.zoom))
-        turn = np.radians(turn_deg)
-        room = np.maximum(1 - side * (np.abs(np.cos(turn)) + np.abs(np.sin(turn))), 0)
-        centre = rng.uniform(-1, 1, (count, 2)) * room[:, None] * window
+        centre = _anywhere(turn_deg, side, rng) * window
+        return cls._shifted(turn_deg, side, centre, config, rng)
+
+    @classmethod
+    def about(
+        cls, windows: Windows, *, config: TrainConfig, rng: np.random.Generator
+    ) -> "Displacements":
+        """The same windows, each a little off: by turn_deg, zoom and shift_px of `config`."""
+        count = len(windows.side)
+        turn_deg = windows.turn_deg + rng.uniform(-config.turn_deg, config.turn_deg, count)
+        side = windows.side * np.exp(rng.uniform(-1, 1, count) * math.log(config.zoom))
+        return cls._shifted(turn_deg, side, windows.centre, config, rng)
+
+    @classmethod
+    def _shifted(
+        cls,
+        turn_deg: NDArray[np.float64],
+        side: NDArray[np.float64],
+        centre: NDArray[np.float64],
+        config: TrainConfig,
+        rng: np.random.Generator,
+    ) -> "Displacements":
         reach = config.shift_px
-        shift_px = rng.integers(-reach, reach + 1, (count, 2))
-        symmetry = np.zeros(count, np.int64)
+        shift_px = rng.integers(-reach, reach + 1, (len(side), 2))
+        symmetry = np.zeros(len(side), np.int64)
         return cls(
             turn_deg=turn_deg, side=side, centre=centre, shift_px=shift_px, symmetry=symmetry
         )
@@ -118,6 +164,16 @@ def displaced(
             averaged = _averaged(_unit(pixels[some, smooth]), factor)
             result[some, smooth] = _sampled(averaged, points[some], mode="bilinear")
     return result
+
+
+def _anywhere(
+    turn_deg: NDArray[np.float64], side: NDArray[np.float64], rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """Centres at random, such that the turned windows stay within their tile where they can."""
+    turn = np.radians(turn_deg)
+    room = np.maximum(1 - side * (np.abs(np.cos(turn)) + np.abs(np.sin(turn))), 0)
+    centres: NDArray[np.float64] = rng.uniform(-1, 1, (len(side), 2)) * room[:, None]
+    return centres
 
 
 def _points(matrices: NDArray[np.float32], out_px: int, device: torch.device) -> Tensor:

@@ -27,6 +27,10 @@ class History:
 
     rows: list[dict[str, Any]] = field(default_factory=list)
 
+    def kept(self, keep: str) -> dict[str, Any]:
+        """The row of the epoch that becomes the model: the best, or the last."""
+        return self.best() if keep == "best" else self.rows[-1]
+
     def add(self, *, epoch: int, loss: float, val_map5: float, hard: int) -> dict[str, Any]:
         """The new last row."""
         row = {"epoch": epoch, "loss": loss, "val_map5": val_map5, "hard": hard}

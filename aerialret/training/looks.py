@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from aerialret.config import TrainConfig
 from aerialret.training.augment import Colours
-from aerialret.training.displacement import Displacements
+from aerialret.training.displacement import Displacements, Windows
 from aerialret.training.fading import Fading
 
 
@@ -27,11 +27,21 @@ class Looks:
 
     @classmethod
     def draw(
-        cls, count: int, *, config: TrainConfig, rng: np.random.Generator, window: bool
+        cls,
+        count: int,
+        *,
+        config: TrainConfig,
+        rng: np.random.Generator,
+        window: bool,
+        windows: Windows | None = None,
     ) -> "Looks":
-        """Independent looks of `count` tiles; see `Displacements.draw`."""
+        """Independent looks of `count` tiles; see `Displacements.draw`, or `about` for windows."""
+        if windows is None:
+            displacements = Displacements.draw(count, config=config, rng=rng, window=window)
+        else:
+            displacements = Displacements.about(windows, config=config, rng=rng)
         return cls(
-            Displacements.draw(count, config=config, rng=rng, window=window),
+            displacements,
             Colours.draw(count, rng),
             Fading.draw(count, share=config.grey_share, rng=rng),
         )

@@ -22,6 +22,7 @@ from aerialret.network.model import DescriptorNetwork
 from aerialret.training.augment import on_device
 from aerialret.training.batch_pictures import augmented
 from aerialret.training.describing import described, ranks, ranks_among
+from aerialret.training.displacement import Windows
 from aerialret.training.distributed import World
 from aerialret.training.draws import Draws
 from aerialret.training.looks import Looks
@@ -179,8 +180,7 @@ class Training:
         """
         rows, n = self._rows(batch), len(batch.places)
         draws, other = self._draws(len(rows), n, rng)
-        looks = Looks.draw(len(rows), config=self.config, rng=rng, window=True)
-        other_looks = Looks.draw(n, config=self.config, rng=rng, window=False)
+        looks, other_looks = self._looks(len(rows), n, rng)
         mine = self.world.share(len(rows) + n)
         first, second = mine[mine < len(rows)], mine[mine >= len(rows)] - len(rows)
         side = self.network.config.input_px or places.query.images.shape[-1]
@@ -195,6 +195,16 @@ class Training:
         ]  # fmt: skip
         image, mask = (torch.cat(pair) for pair in zip(*sides, strict=True))
         return (image, mask), len(rows) + n
+
+    def _looks(self, count: int, n: int, rng: np.random.Generator) -> tuple[Looks, Looks]:
+        """The looks of `count` tiles at the query date, and of the first `n` at the gallery's."""
+        config = self.config
+        shared = None
+        if config.window == "both":
+            shared = Windows.draw(count, config=config, rng=rng)
+        query = Looks.draw(count, config=config, rng=rng, window=True, windows=shared)
+        again = shared.first(n) if shared else None
+        return query, Looks.draw(n, config=config, rng=rng, window=False, windows=again)
 
     def _learn(self, places: PlacePixels) -> None:
         query, gallery = described(

@@ -8,6 +8,7 @@ from torch import nn
 
 from aerialret.config import TrainConfig
 from aerialret.network.model import TRUNK_STAGES, DescriptorNetwork
+from aerialret.network.precision import multiplies_bfloat16
 from aerialret.training.objectives import Objective
 from aerialret.training.schedule import Parts
 
@@ -66,13 +67,7 @@ def train_mode(network: DescriptorNetwork, config: TrainConfig, *, parts: Parts)
 
 def uses_bfloat16(precision: str, device: torch.device) -> bool:
     """Whether matrix products run in bfloat16: where asked for, or where it pays on `device`."""
-    if precision != "auto":
-        return precision == "bfloat16"
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported())
-    # Without native products a CPU emulates bfloat16, slower than float32.
-    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
-    return bool(native())
+    return multiplies_bfloat16(device) if precision == "auto" else precision == "bfloat16"
 
 
 def _decay(config: TrainConfig, epoch: int) -> float:

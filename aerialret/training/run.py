@@ -133,7 +133,7 @@ class Run:
         if self.world.is_first and (self.fits or self.training is None):
             self._fit()
         self.history = History(self.world.broadcast_object(self.history.rows))
-        best = self.history.best()
+        best = self.history.kept(self.config.keep)
         return TrainingReport(
             folder=out, epochs=self.epoch, resumed_at=resumed_at,
             best_epoch=int(best["epoch"]), best_map5=float(best["val_map5"]),
@@ -191,7 +191,7 @@ class Run:
         row = self.history.add(epoch=training.epoch, loss=loss, val_map5=val_map5, hard=hard)
         if not self.world.is_first:
             return row
-        if self.history.best() is row:
+        if self.history.kept(self.config.keep) is row:
             save_module(self.network, self.staging / BEST_NAME)
             similarity = getattr(training.objective, "similarity", None)
             if similarity is not None:

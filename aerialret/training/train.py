@@ -142,7 +142,7 @@ def _publish(
     run.history.write(whole / HISTORY_NAME)
     draw_curves(run.history, whole / CURVES_NAME)
     publish_course(staging, whole)
-    best = run.history.best()
+    best = run.history.kept(run.config.keep)
     facts = {
         "request": request.fingerprint,
         "asking": asking,

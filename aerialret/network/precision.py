@@ -1,0 +1,12 @@
+"""Whether a device multiplies bfloat16 natively; elsewhere it is slower than float32."""
+
+import torch
+
+
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether matrix products in bfloat16 pay on `device`."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    # Without native products a CPU emulates bfloat16.
+    native = getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    return bool(native())

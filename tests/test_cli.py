@@ -19,7 +19,10 @@ from aerialret.cli.entry import main
 from aerialret.cli.path_lists import spread
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
-COMMANDS = ("init", "demo", "check", "ingest", "train", "index", "query", "evaluate", "run", "info")
+COMMANDS = (
+    "init", "demo", "check", "ingest", "train", "index", "query", "evaluate", "compare", "run",
+    "info", "export stac", "export cog", "model import", "model card",
+)  # fmt: skip
 
 
 class Cli:
@@ -96,17 +99,27 @@ def test_help_answers_without_importing_torch() -> None:
     )
     assert done.stdout.strip().endswith("[]")
     for command in COMMANDS:
-        assert command in done.stdout
+        assert f"\n  {command.split()[0]} " in done.stdout
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_explains_itself_and_every_option(cli: Cli, command: str) -> None:
-    status, out, _ = cli(command, "--help")
+    status, out, _ = cli(*command.split(), "--help")
     assert status == 0
-    assert "Usage: aerialret" in out
-    described = typer.main.get_command(app).commands[command]
+    assert f"Usage: aerialret {command} " in out
+    described = typer.main.get_command(app)
+    for word in command.split():
+        described = described.commands[word]
     assert described.help
     assert [option.name for option in described.params if not getattr(option, "help", "x")] == []
+
+
+@pytest.mark.parametrize("group", [(), ("export",), ("model",)])
+def test_no_line_of_a_list_of_commands_is_cut_off(cli: Cli, group: tuple[str, ...]) -> None:
+    _, out, _ = cli(*group, "--help")
+    listed = out.split("Commands:")[1].strip().splitlines()
+    assert listed
+    assert [line for line in listed if "..." in line] == []
 
 
 def test_option_defaults_are_those_of_the_configuration(cli: Cli) -> None:

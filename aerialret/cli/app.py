@@ -1,5 +1,6 @@
 """The Typer application and its commands; each command's module imports its step when called."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -44,16 +45,22 @@ def _options(
     """Find the same place in aerial imagery of another year."""
 
 
-app.command("init")(workspaces.init)
-app.command("demo")(workspaces.demo)
-app.command("check")(checking.check)
-app.command("ingest")(ingesting.ingest)
-app.command("train")(building.train)
-app.command("index")(building.index)
-app.command("query")(searching.query)
-app.command("evaluate")(measuring.evaluate)
-app.command("compare")(comparing.compare)
-app.command("run")(workspaces.run)
-app.command("info")(artefacts.info)
-app.add_typer(exporting.export_app, name="export")
-app.add_typer(models.model_app, name="model")
+_COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
+    ("init", workspaces.init, "Write an aerialret.toml with every key explained."),
+    ("demo", workspaces.demo, "Run everything on a territory that it makes itself."),
+    ("check", checking.check, "Say what files or services hold, and how to ingest them."),
+    ("ingest", ingesting.ingest, "Cut the imagery of one date into the tiles of a tile set."),
+    ("train", building.train, "Train a model on the places of a tile set."),
+    ("index", building.index, "Describe tiles and make them searchable."),
+    ("query", searching.query, "Say where the places that photos show are."),
+    ("evaluate", measuring.evaluate, "Measure how often the right place is found."),
+    ("compare", comparing.compare, "Train and measure several methods, and write one table."),
+    ("run", workspaces.run, "Ingest, train, index and evaluate, as a file says."),
+    ("info", artefacts.info, "Say what a folder is, what made it, whether it is whole."),
+)
+"""Name, function, and a line short enough for the list of commands on 80 columns."""
+
+for _name, _command, _summary in _COMMANDS:
+    app.command(_name, short_help=_summary)(_command)
+app.add_typer(exporting.export_app, name="export", short_help="Write tiles as GeoTIFFs or STAC.")
+app.add_typer(models.model_app, name="model", short_help="Import weights; write a model's card.")

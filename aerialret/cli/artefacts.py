@@ -12,7 +12,9 @@ from aerialret.errors import NotAnArtefactError
 
 
 def info(
-    artefact: Annotated[Path, typer.Argument(help="Tile set, model, index or report folder")],
+    artefact: Annotated[
+        Path, typer.Argument(metavar="ARTEFACT", help="Tile set, model, index or report folder")
+    ],
     check: Annotated[
         bool, typer.Option("--check/--no-check", help="Read every file and compare its hash")
     ] = True,

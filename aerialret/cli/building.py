@@ -25,16 +25,21 @@ def train(
     pipeline: Recipe = None,
     assignments: Assignments = None,
     epochs: Annotated[
-        int | None, typer.Option(help=f"Passes over the places [default: {_TRAIN.epochs}]")
+        int | None,
+        typer.Option(
+            help=f"Passes over the places [default: the pipeline's, else {_TRAIN.epochs}]"
+        ),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help=f"Seed [default: {_TRAIN.seed}]")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help=f"Seed of all that is drawn [default: {_TRAIN.seed}]")
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume", help="Go on with an unfinished training, with more epochs or not"),
     ] = False,
     replace: Replace = False,
 ) -> None:
-    """Train the descriptor network on the places of a tile set.
+    """Train a model on the places of a tile set: a network, visual words or a whitening.
 
     The same command again goes on where a killed one stopped. Example:
 
@@ -61,7 +66,10 @@ def index(
         list[str] | None, typer.Option(help="Date to index; repeatable [default: the oldest]")
     ] = None,
     recipe: Annotated[
-        str | None, typer.Option(help=f"Index recipe [default: {_INDEX.recipe}]")
+        str | None,
+        typer.Option(
+            help=f"Index recipe, file or name, as inverted-file [default: {_INDEX.recipe}]"
+        ),
     ] = None,
     replace: Replace = False,
 ) -> None:

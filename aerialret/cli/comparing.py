@@ -34,13 +34,13 @@ def compare(
     pipelines: Annotated[
         list[str] | None, typer.Argument(metavar="PIPELINE...", help="Pipeline files or names")
     ] = None,
-    seeds: Annotated[str, typer.Option(help="Seeds of the trainings, by commas")] = ",".join(
+    seeds: Annotated[str, typer.Option(help="Seeds of the trainings, with commas")] = ",".join(
         map(str, _REQUEST.seeds)
     ),
     protocols: Annotated[
         str | None,
         typer.Option(
-            help=f"How queries are made, by commas, of {', '.join(PROTOCOLS)} [default: "
+            help=f"How queries are made, some of {', '.join(PROTOCOLS)}, with commas [default: "
             f"{','.join(_REQUEST.protocols)}, or as the study says]"
         ),
     ] = None,
@@ -51,7 +51,7 @@ def compare(
         str | None, typer.Option(help="Date of the gallery [default: the oldest]")
     ] = None,
     epochs: Annotated[
-        int, typer.Option(help="Most epochs of what trains; 0: as each recipe says")
+        int, typer.Option(help="At most so many epochs of what trains; 0: as each recipe says")
     ] = _REQUEST.epochs,
     assignments: Assignments = None,
     study: Annotated[

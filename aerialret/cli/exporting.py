@@ -58,7 +58,7 @@ def stac(
     _tell(report)
 
 
-@export_app.command("cog")
+@export_app.command("cog", short_help="Write tiles as Cloud-Optimised GeoTIFFs.")
 def cog(
     tileset: TileSetFolder,
     out: OutFolder,

@@ -20,7 +20,8 @@ def evaluate(
         Path | None, typer.Option(help="Model folder [workspace: paths.model]")
     ] = None,
     index: Annotated[
-        Path | None, typer.Option(help="Index whose vectors are the gallery [default: none]")
+        Path | None,
+        typer.Option(help="Index whose vectors are the gallery [default: described anew]"),
     ] = None,
     queries: Annotated[
         str | None, typer.Option(help="Date of the queries [default: the newest]")

@@ -34,7 +34,7 @@ Licence = Annotated[
 ]
 
 
-@model_app.command("import")
+@model_app.command("import", short_help="Make a model from the weights of others.")
 def import_(
     source: Annotated[
         str,
@@ -62,7 +62,7 @@ def import_(
     ] = None,
     output_format: Annotated[
         Literal["text", "json"],
-        typer.Option("--format", help="json: what fitted, tensor by tensor, on stdout"),
+        typer.Option("--format", help="text: on stderr; json: also on stdout, tensor by tensor"),
     ] = "text",
     licence: Licence = "",
     replace: Replace = False,
@@ -91,7 +91,7 @@ def import_(
         typer.echo(json.dumps({"model": str(folder), **outcome.facts}, indent=2))
 
 
-@model_app.command("card")
+@model_app.command("card", short_help="Write a model's README.md, with figures and licence.")
 def card(
     model: Annotated[
         Path | None, typer.Argument(metavar="MODEL", help="Model folder [workspace: paths.model]")

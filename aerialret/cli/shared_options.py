@@ -11,9 +11,13 @@ TileSetArgument = Annotated[
 ]
 Recipe = Annotated[
     str | None,
-    typer.Option("--pipeline", help="Pipeline file or name; its sections replace the workspace's"),
+    typer.Option(
+        "--pipeline",
+        help="Pipeline file, or name of a recipe as hog; its sections replace the workspace's",
+    ),
 ]
 Assignments = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Override one key")
+    list[str] | None,
+    typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Another value for a key; repeatable"),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what is there")]

@@ -18,7 +18,9 @@ def init(
     pipeline: Annotated[
         str | None, typer.Option("--from", help="Start from this pipeline file or name")
     ] = None,
-    folder: Annotated[Path, typer.Argument(help="Folder of the workspace")] = Path(),
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="Folder of the workspace")
+    ] = Path(),
 ) -> None:
     """Write an aerialret.toml with every key, its unit and its default explained."""
     from aerialret.config import Pipeline, parse_pipeline
@@ -35,7 +37,8 @@ def init(
 
 def run(
     pipeline: Annotated[
-        str | None, typer.Argument(help="Pipeline file or name [default: the workspace]")
+        str | None,
+        typer.Argument(metavar="PIPELINE", help="Pipeline file or name [default: the workspace]"),
     ] = None,
     assignments: Assignments = None,
 ) -> None:

@@ -6,9 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn.functional import normalize
 
-from aerialret.config import ModelConfig, TrainConfig
+from aerialret.config import (
+    IndexConfig,
+    ModelConfig,
+    Pipeline,
+    QueryConfig,
+    SplitConfig,
+    TrainConfig,
+)
+from aerialret.errors import ConfigurationError, NotAnArtefactError
 from aerialret.network import dense
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.dense import GridLayout, best_fit, dense_similarities
@@ -16,8 +25,14 @@ from aerialret.network.descriptors import describe, describe_queries, turn_of_vi
 from aerialret.network.finish import Finish
 from aerialret.network.inputs import resize_images
 from aerialret.network.model import inscribed_circle
+from aerialret.querying.query import query
+from aerialret.retrieval.grid_maps import read_grid_maps
+from aerialret.retrieval.index_build import build_index
+from aerialret.retrieval.index_recipe import Recipe
+from aerialret.retrieval.index_store import load_index
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.training.displacement import Displacements, Windows, displaced
+from aerialret.training.train import train
 
 from .tiny_tileset import tiny_model, tiny_tileset
 
@@ -168,6 +183,59 @@ def test_a_window_of_a_tile_is_found_in_it_where_it_was_cut(model: Model) -> Non
     assert fit.y == pytest.approx((48 + 32) / 128, abs=0.03)
 
 
+def test_an_index_of_cells_finds_a_turned_cut_and_says_where_it_lies(
+    tmp_path: Path,
+) -> None:
+    tileset = tiny_tileset(tmp_path / "tiles", cols=4, rows=3, tile_px=64, change=0.0)
+    pipeline = Pipeline(
+        model=replace(CONFIG, input_px=32, grid_channels=16), train=TrainConfig(epochs=0),
+        query=QueryConfig(rotations=4), split=SplitConfig(block_tiles=2, buffer_tiles=0),
+    )  # fmt: skip
+    train(tileset, tmp_path / "model", pipeline=pipeline)
+    model = load_model(tmp_path / "model")
+    summary = build_index(
+        tileset, model, tmp_path / "index", config=IndexConfig(dates=("2019",)), recipe=Recipe()
+    )
+    assert summary.dimensions == model.layout.length
+    index = load_index(tmp_path / "index")
+    cells = index.vectors.vectors()
+    build_index(
+        tileset, model, tmp_path / "again", config=IndexConfig(dates=("2019",)), recipe=Recipe()
+    )
+    file = "cells.safetensors"
+    assert (tmp_path / "again" / file).read_bytes() == (tmp_path / "index" / file).read_bytes()
+    whole = tileset.tiles("2019")[5]
+    described = describe(model, tileset.read("2019", [whole]), modality="image")
+    np.testing.assert_allclose(cells[5], described[0], atol=2e-3)
+    photo = tileset.read("2019", [whole]).images[0]
+    Image.fromarray(photo.transpose(1, 2, 0)).save(tmp_path / "photo.png")
+    answer = query([tmp_path / "photo.png"], index=index, top=3, rotations=4).answers[0]
+    hit, bounds = answer.hits[0], index.grid.bounds(whole)
+    assert (hit.place, answer.turns_deg[0], hit.side_m) == (whole.place, 0, 64)
+    assert (hit.x, hit.y) == ((bounds.left + bounds.right) / 2, (bounds.top + bounds.bottom) / 2)
+    assert hit.score == pytest.approx(1, abs=2e-3)
+
+
+def test_cells_and_other_vectors_do_not_take_each_others_engine(
+    model: Model, tmp_path: Path
+) -> None:
+    tileset = tiny_tileset(tmp_path / "tiles", cols=4, rows=2, tile_px=128)
+    flat = load_model(tiny_model(tmp_path / "flat", tileset))
+    config = IndexConfig(dates=("2019",))
+    with pytest.raises(ConfigurationError, match="fits every model"):
+        build_index(tileset, flat, tmp_path / "a", config=config, recipe=Recipe(engine="grid"))
+    with pytest.raises(ConfigurationError, match="fits every model"):
+        build_index(
+            tileset, model, tmp_path / "b", config=config, recipe=Recipe(engine="inverted-file")
+        )
+
+
+def test_damaged_cells_are_told(tmp_path: Path) -> None:
+    (tmp_path / "cells.safetensors").write_bytes(b"none")
+    with pytest.raises(NotAnArtefactError, match="run 'aerialret index' again"):
+        read_grid_maps(tmp_path / "cells.safetensors")
+
+
 def test_both_dates_show_one_window_but_for_a_little() -> None:
     config = TrainConfig(window="both", crop=0.4, turn_deg=8, zoom=1.1, shift_px=3)
     rng = np.random.default_rng(0)
@@ -207,9 +275,6 @@ def test_a_photo_of_any_size_is_resized_to_the_template(model: Model) -> None:
 
 
 def test_a_grid_model_trains_and_keeps_its_last_epoch(tmp_path: Path) -> None:
-    from aerialret.config import Pipeline, SplitConfig
-    from aerialret.training.train import train
-
     tileset = tiny_tileset(tmp_path / "tiles", cols=6, rows=4, tile_px=64)
     pipeline = Pipeline(
         model=replace(CONFIG, input_px=32),

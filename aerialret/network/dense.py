@@ -6,6 +6,7 @@ position. Everything is a convolution, so it runs where the network runs.
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -17,6 +18,9 @@ from aerialret.config import ModelConfig
 from aerialret.network.inputs import input_side
 from aerialret.network.model import inscribed_circle
 from aerialret.network.precision import multiplies_bfloat16
+
+Cells: TypeAlias = NDArray[np.float32] | NDArray[np.float16]
+"""Vectors of tiles, as they are described or as an index keeps them."""
 
 QUERIES_AT_ONCE = 8
 TILES_AT_ONCE = 128
@@ -100,7 +104,7 @@ class GridFit:
 
 def dense_similarities(
     queries: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: Cells,
     *,
     layout: GridLayout,
     device: torch.device,
@@ -132,7 +136,7 @@ def dense_similarities(
 
 def best_fit(
     query: NDArray[np.float32],
-    tile: NDArray[np.float32],
+    tile: Cells,
     *,
     layout: GridLayout,
     device: torch.device,
@@ -177,7 +181,7 @@ def _laid_over(asked: Tensor, cells: Tensor, layout: GridLayout) -> Tensor:
 def _sharpen(
     scores: NDArray[np.float32],
     views: NDArray[np.float32],
-    gallery: NDArray[np.float32],
+    gallery: Cells,
     layout: GridLayout,
     device: torch.device,
 ) -> None:

@@ -16,14 +16,15 @@ from aerialret.tiles.grid import Bounds
 FORMATS = ("table", "json", "geojson", "csv")
 
 COLUMNS = (
-    "query", "rank", "tile", "date", "score", "rotation_deg", "modality", "crs",
-    "left", "bottom", "right", "top",
+    "query", "rank", "tile", "date", "score", "rotation_deg", "x", "y", "side_m",
+    "modality", "crs", "left", "bottom", "right", "top",
 )  # fmt: skip
 """Columns of CSV and of written layers; JSON has the last four as one list, `bounds`."""
 
 _DEGREE_DIGITS = 7  # 1 cm
 _SCORE_DIGITS = 6
 _TURN_DIGITS = 2
+_METRE_DIGITS = 2
 
 
 def format_answers(answers: Sequence[PhotoAnswer], *, output_format: str) -> str:
@@ -79,7 +80,8 @@ def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
     """A result as plain values.
 
     `bounds` is left, bottom, right, top in `crs`; `rotation_deg` the counter-clockwise turn that
-    brings the photo to north up, as far as turns were tried.
+    brings the photo to north up, as far as turns were tried; `x` and `y` where its centre lies, and
+    `side_m` the ground it shows, as far as the method tells (else the tile's centre, and nothing).
     """
     return {
         "query": answer.query,
@@ -88,6 +90,9 @@ def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
         "date": hit.date,
         "score": round(hit.score, _SCORE_DIGITS),
         "rotation_deg": round(answer.turns_deg[hit.rank - 1], _TURN_DIGITS),
+        "x": round(hit.x, _METRE_DIGITS),
+        "y": round(hit.y, _METRE_DIGITS),
+        "side_m": None if hit.side_m is None else round(hit.side_m, _METRE_DIGITS),
         "modality": answer.modality,
         "crs": answer.crs,
         "bounds": list(hit.bounds),

@@ -1,6 +1,7 @@
 """Search engines by recipe: vectors go in, what can be searched comes out.
 
-FAISS for dense vectors, an inverted file for sparse ones; one interface for both.
+FAISS for dense vectors, an inverted file for sparse ones, grids of cells for models that make
+them; one interface for all.
 """
 
 from pathlib import Path
@@ -9,12 +10,18 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from aerialret.network.dense import GridLayout
+from aerialret.retrieval.grid_maps import GridMaps, read_grid_maps
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.inverted_file import build_inverted_file, read_inverted_file
 from aerialret.retrieval.vector_index import Neighbours, build_vector_index, read_vector_index
 from aerialret.tiles.arrays import Descriptors
 
-_FILE_NAMES = {"faiss": "vectors.faiss", "inverted-file": "vectors.safetensors"}
+_FILE_NAMES = {
+    "faiss": "vectors.faiss",
+    "inverted-file": "vectors.safetensors",
+    "grid": "cells.safetensors",
+}
 
 
 class SearchEngine(Protocol):
@@ -44,12 +51,21 @@ def engine_file_name(recipe: Recipe) -> str:
     return _FILE_NAMES[recipe.engine]
 
 
-def build_index_engine(vectors: Descriptors, *, recipe: Recipe) -> SearchEngine:
-    """What searches `vectors` (float32 [m, R], unit length) as the recipe says.
+def build_index_engine(
+    vectors: Descriptors, *, recipe: Recipe, layout: GridLayout | None = None
+) -> SearchEngine:
+    """What searches `vectors` (float32 [m, R]) as the recipe says.
+
+    Args:
+        vectors: One for each tile.
+        recipe: Which engine, and how.
+        layout: Of the cells in `vectors`, for the engine `grid`.
 
     Raises:
         ConfigurationError: The recipe does not fit these vectors.
     """
+    if layout is not None:
+        return GridMaps(vectors.astype(np.float16), layout)
     if recipe.engine == "inverted-file":
         return build_inverted_file(vectors)
     return build_vector_index(vectors, recipe=recipe)
@@ -66,6 +82,8 @@ def read_index_engine(path: Path, *, recipe: Recipe, device: str = "auto") -> Se
     Raises:
         NotAnArtefactError: It cannot be read.
     """
+    if recipe.engine == "grid":
+        return read_grid_maps(path, device=device)
     if recipe.engine == "inverted-file":
         return read_inverted_file(path)
     return read_vector_index(path, recipe=recipe, device=device)

@@ -81,7 +81,7 @@ def build_index(
         ConfigurationError: Model, tile set and recipe do not fit together.
         WouldOverwriteError: `out` exists and was not made by this request.
     """
-    config = _resolved(config, tileset, model)
+    config, recipe = _resolved(config, tileset, model), _fitting(recipe, model)
     parents = {"tile_set": tileset.content_hash, "model": model.content_hash}
     configuration = {"index": as_plain(config), "recipe": as_plain(recipe)}
     staging = atomic.staging_folder(out)
@@ -130,6 +130,20 @@ def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfi
     return with_values(config, dates=dates, modalities=modality)
 
 
+def _fitting(recipe: Recipe, model: Model) -> Recipe:
+    """The recipe for this model: grids of cells have an engine of their own."""
+    if model.config.is_grid and recipe in (Recipe(), Recipe(engine="grid")):
+        return Recipe(engine="grid")
+    if model.config.is_grid or recipe.engine == "grid":
+        head = f"head is {model.config.head!r}"
+        raise ConfigurationError(
+            f"engine {recipe.engine!r} with factory {recipe.factory!r} was asked for, but the "
+            f"{head if model.config.method == 'network' else 'method is no network'} of model "
+            f"{model.folder}; use 'index/flat.toml', which fits every model"
+        )
+    return recipe
+
+
 def _write_index(
     folder: Path,
     tileset: TileSet,
@@ -143,8 +157,9 @@ def _write_index(
 ) -> Manifest:
     shutil.rmtree(folder, ignore_errors=True)
     (folder / MODEL_FOLDER).mkdir(parents=True)
-    index = build_index_engine(vectors, recipe=recipe)
-    recall = _checked_recall(index, vectors, recipe)
+    layout = model.layout if model.config.is_grid else None
+    index = build_index_engine(vectors, recipe=recipe, layout=layout)
+    recall = 1.0 if layout else _checked_recall(index, vectors, recipe)  # every tile is compared
     index.write(folder / engine_file_name(recipe))
     dates = list(configuration["index"]["dates"])
     _tile_table(tileset, dates).to_parquet(folder / TILES_NAME, index=False)

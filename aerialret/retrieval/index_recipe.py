@@ -15,8 +15,9 @@ class Recipe:
 
     engine: str = setting(
         "faiss",
-        "faiss: dense vectors; inverted-file: a list of tiles for each visual word (bow-sift).",
-        choices=("faiss", "inverted-file"),
+        "faiss: dense vectors; inverted-file: a list of tiles for each visual word (bow-sift); "
+        "grid: cells that photos are laid over, which models of the head grid always take.",
+        choices=("faiss", "inverted-file", "grid"),
     )
     factory: str = setting("Flat", "FAISS factory string; faiss only.")
     metric: str = setting(

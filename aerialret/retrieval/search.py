@@ -1,6 +1,6 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import NothingToDoError
+from aerialret.network.dense import GridFit
+from aerialret.retrieval.grid_maps import GridMaps, fits_of
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
@@ -38,6 +40,9 @@ class Hit:
         score: Cosine similarity of the descriptors, -1 to 1; 1 is best.
         bounds: The cell's rectangle in the index's CRS.
         view: Which of the query's vectors fitted best.
+        x: Where the photo's centre lies, easting in the index's CRS.
+        y: Its northing; both are the cell's centre where the method tells no more.
+        side_m: Side of the ground that the photo shows, in metres; None likewise.
     """
 
     rank: int
@@ -48,6 +53,9 @@ class Hit:
     score: float
     bounds: Bounds
     view: int = 0
+    x: float
+    y: float
+    side_m: float | None = None
 
     @property
     def tile(self) -> TileId:
@@ -77,9 +85,15 @@ def search(
     """
     selected = select_tiles(index, dates=dates, area=area)
     available = len(index) if selected is None else int(selected.sum())
-    found, views = best_of_views(
-        index.vectors, descriptors, top=min(top, available), selected=selected
-    )
+    top = min(top, available)
+    if isinstance(index.vectors, GridMaps):
+        found = index.vectors.search(descriptors, top=top, selected=selected)
+        fits = fits_of(index.vectors, descriptors, found.rows)
+        return [
+            _hits_of_fits(index, *answer)
+            for answer in zip(found.rows, found.scores, fits, strict=True)
+        ]
+    found, views = best_of_views(index.vectors, descriptors, top=top, selected=selected)
     return [_hits(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
 
 
@@ -176,20 +190,34 @@ def _hits(
 ) -> list[Hit]:
     kept = rows != NO_ROW
     tiles = index.tiles.iloc[rows[kept]]
-    columns = zip(
-        tiles["place"], tiles["col"], tiles["row"], tiles["date"], scores[kept], views[kept],
-        strict=True,
-    )  # fmt: skip
+    columns = zip(tiles["col"], tiles["row"], tiles["date"], scores[kept], views[kept], strict=True)
     return [
-        Hit(
-            rank=rank,
-            place=str(place),
-            col=int(col),
-            row=int(row),
-            date=str(date),
-            score=float(score),
-            bounds=index.grid.bounds(TileId(int(col), int(row))),
-            view=int(view),
-        )
-        for rank, (place, col, row, date, score, view) in enumerate(columns, start=1)
+        _hit(index, rank, TileId(int(col), int(row)), str(date), float(score), int(view))
+        for rank, (col, row, date, score, view) in enumerate(columns, start=1)
     ]
+
+
+def _hits_of_fits(
+    index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32], fits: list[GridFit]
+) -> list[Hit]:
+    """Hits that know where in the tile the photo lies, and how much it shows."""
+    views = np.array([fit.view for fit in fits], np.int64)
+    kept = rows[rows != NO_ROW]
+    hits = _hits(index, kept, scores[: len(kept)], views)
+    size = index.grid.tile_size_m
+    return [
+        replace(
+            hit, x=hit.bounds.left + fit.x * size, y=hit.bounds.top - fit.y * size,
+            side_m=fit.scale * size,
+        )
+        for hit, fit in zip(hits, fits, strict=True)
+    ]  # fmt: skip
+
+
+def _hit(index: Index, rank: int, tile: TileId, date: str, score: float, view: int) -> Hit:
+    bounds = index.grid.bounds(tile)
+    x, y = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
+    return Hit(
+        rank=rank, place=tile.place, col=tile.col, row=tile.row, date=date, score=score,
+        bounds=bounds, view=view, x=x, y=y,
+    )  # fmt: skip

@@ -17,13 +17,23 @@ class Matches:
     Attributes:
         first: int [m], rows of the first picture's features.
         second: int [m], rows of the second picture's features; none occurs twice in either.
+        shifts: float32 [m, 2], how far from the second picture's feature the counterpart lies, in
+            pixels; None for nowhere else.
     """
 
     first: NDArray[np.int64]
     second: NDArray[np.int64]
+    shifts: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def points(
+        self, first: LocalFeatures, second: LocalFeatures
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """The points of both pictures, pair by pair: float32 [m, 2] each."""
+        found = second.points[self.second]
+        return first.points[self.first], found if self.shifts is None else found + self.shifts
 
 
 class Matcher(Protocol):

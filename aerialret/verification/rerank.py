@@ -71,6 +71,4 @@ def verify(
     Its `inliers` are of the matcher's pairs.
     """
     pairs = matcher.match(photo, candidate)
-    return fit_similarity(
-        photo.points[pairs.first], candidate.points[pairs.second], tolerance_px=tolerance_px
-    )
+    return fit_similarity(*pairs.points(photo, candidate), tolerance_px=tolerance_px)

@@ -3,18 +3,17 @@
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from aerialret.config import Pipeline, override, parse_pipeline
-from aerialret.evaluation.comparisons import Dates
-from aerialret.evaluation.evaluation import run_evaluation
-from aerialret.network.checkpoint import load_model
 from aerialret.network.methods import build_network, vector_length
 from aerialret.recipes import find_recipe, read_recipe, shipped_recipes
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.train import train
+from tests.test_cli import Cli, cli  # noqa: F401
 from tests.tiny_tileset import tiny_tileset
 
 SOURCES = {
@@ -161,21 +160,19 @@ def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_recipe_trains_and_is_measured_on_a_tiny_territory(
-    name: str, tileset: TileSet, tmp_path: Path
-) -> None:
-    shipped = pipeline_of(name)
-    epochs = min(shipped.train.epochs, EPOCHS)
-    tiny = override(shipped, [*TINY, f"train.epochs={epochs}"])
-    assert train(tileset, tmp_path / "model", pipeline=tiny).epochs == epochs
-    measured = run_evaluation(
-        tileset, load_model(tmp_path / "model"), dates=Dates(queries="2019", gallery="2004"),
-        asking=tiny.query, before_training=False,
+def test_compare_runs_every_recipe_on_a_tiny_territory(cli: Cli) -> None:  # noqa: F811
+    tiny_tileset(Path("tiles"))
+    keys = [word for assignment in TINY for word in ("--set", assignment)]
+    status, printed, told = cli(
+        "compare", *RECIPES, "--on", "tiles", "--out", "out", "--seeds", 0, "--epochs", EPOCHS,
+        "--protocols", "aligned,hard", "--bootstrap", 50, *keys,
     )  # fmt: skip
-    figures = measured.metrics()
-    assert figures["queries"] > 0
-    assert 0 <= figures["map@5"] <= 1
+    assert status == 0, told
+    table = pd.read_csv("out/table.csv")
+    assert set(table["method"].str.split(":").str[0]) == set(RECIPES)
+    figures = table.filter(regex="map@5$")
+    assert figures.notna().to_numpy().all()
+    assert all(name in printed for name in RECIPES)
 
 
 def test_the_first_epoch_of_getnet_changes_its_transformer_alone(

@@ -13,7 +13,6 @@ import pytest
 import rasterio
 from numpy.typing import NDArray
 from rasterio.errors import NotGeoreferencedWarning
-from rasterio.transform import Affine
 
 from aerialret.errors import ConfigurationError, NothingToDoError, UnreadableInputError
 from aerialret.querying.control_points import points_file, read_points

@@ -150,7 +150,8 @@ def already_made(
         return manifest
     if not replace:
         raise WouldOverwriteError(
-            f"{folder} holds a {name} of another {made_of}; add '--replace' or give another '--out'"
+            f"{folder} holds {_article(name)} of another {made_of}; add '--replace' or give "
+            "another '--out'"
         )
     return None
 

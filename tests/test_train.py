@@ -75,8 +75,8 @@ def test_a_model_folder_is_whole_and_loads(trained: Path, tileset: TileSet) -> N
     assert model.grid == tileset.grid
     assert set(model.split["split"]) >= {"train", "val", "test"}
     assert sorted(content(trained)) == [
-        "README.md", "card.json", "curves.svg", "history.csv", "manifest.json", "model.safetensors",
-        "similarity.safetensors", "split.parquet",
+        "README.md", "card.json", "config.json", "curves.svg", "history.csv", "manifest.json",
+        "model.safetensors", "similarity.safetensors", "split.parquet",
     ]  # fmt: skip
 
 
@@ -94,7 +94,9 @@ def test_a_model_folder_tells_its_course_outside_its_hash(trained: Path) -> None
         assert list(told.values()) == pytest.approx(known[column].tolist(), abs=1e-6)
     assert {"rate/head", "rate/trunk", "time/places_per_s"} <= set(events.Tags()["scalars"])
     hashed = json.loads((trained / "manifest.json").read_text())["facts"]["content"]
-    assert not [name for name in hashed if name.startswith(("timing", "events"))]
+    assert hashed == [
+        "config.json", "model.safetensors", "similarity.safetensors", "split.parquet",
+    ]  # fmt: skip
 
 
 def test_the_history_has_a_row_for_each_epoch(trained: Path) -> None:

@@ -11,7 +11,14 @@ from PIL import Image
 
 from aerialret.config import ModelConfig, Pipeline, TrainConfig, as_plain
 from aerialret.manifest import hash_files, new_manifest, write_manifest
-from aerialret.network.checkpoint import HISTORY_NAME, SPLIT_NAME, WEIGHTS_NAME, save_module
+from aerialret.network.checkpoint import (
+    CONFIG_NAME,
+    HISTORY_NAME,
+    SPLIT_NAME,
+    WEIGHTS_NAME,
+    save_config,
+    save_module,
+)
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.palette import CLASSES, NO_COVERAGE
@@ -91,6 +98,7 @@ def tiny_model(
     *,
     network_input: str = "image+mask",
     head: str = "average",
+    config: ModelConfig | None = None,
     epochs: int = 0,
     seed: int = 0,
 ) -> Path:
@@ -101,22 +109,25 @@ def tiny_model(
         tileset: The tile set it claims to be trained on.
         network_input: What it sees.
         head: How it pools.
+        config: The whole method, in place of the two before.
         epochs: Epochs it claims to be trained for; with any, its weights are not its initial ones.
         seed: Seed of the weights before training.
     """
-    config = ModelConfig(
+    config = config or ModelConfig(
         input=network_input, backbone="resnet18", trunk="layer3", weights="none", head=head
     )
     folder.mkdir(parents=True)
     weights_seed = seed + 100 if epochs else seed
     network = initial_network(config, tile_px=tileset.grid.tile_px, seed=weights_seed)
     save_module(network, folder / WEIGHTS_NAME)
+    save_config(as_plain(config), folder / CONFIG_NAME)
     tiny_split(tileset).to_parquet(folder / SPLIT_NAME, index=False)
     if epochs:
         (folder / HISTORY_NAME).write_text(_history(epochs))
+    content = [CONFIG_NAME, WEIGHTS_NAME, SPLIT_NAME]
     manifest = new_manifest(
         "model",
-        content_hash=hash_files([folder / WEIGHTS_NAME, folder / SPLIT_NAME], root=folder),
+        content_hash=hash_files([folder / name for name in content], root=folder),
         parents={"tile_set": tileset.content_hash},
         configuration={
             "model": as_plain(config),
@@ -126,7 +137,7 @@ def tiny_model(
         facts={
             "grid": grid_facts(tileset.grid),
             "training": {"epochs": epochs},
-            "content": [WEIGHTS_NAME, SPLIT_NAME],
+            "content": content,
         },
     )
     write_manifest(folder, manifest)

@@ -179,7 +179,7 @@ class _Measurer:
     def _made_of(self) -> dict[str, Any]:
         """All that the figures depend on.
 
-        A method without weights, such as hog, has the same content whatever its configuration.
+        The configuration is there by itself as older models lack it in their content.
         """
         ground = self._ground
         model = read_manifest(self._folder / "model", kind="model")

@@ -2,12 +2,15 @@
 
 MODEL/
   manifest.json       configuration, split, scores, hashes of parents
+  config.json         the section model: what the weights are weights of
   model.safetensors   the network with the best validation map@5
   split.parquet       place, col, row, split
   history.csv         a row for each epoch
   curves.svg          the plot of history.csv
 """
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,24 +20,25 @@ import torch
 from safetensors.torch import load_file, save
 from torch import nn
 
-from aerialret.atomic import write_bytes
+from aerialret.atomic import write_bytes, write_text
 from aerialret.config import ModelConfig, QueryConfig
 from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
-from aerialret.manifest import Manifest, read_manifest
+from aerialret.manifest import MANIFEST_NAME, Manifest, read_manifest
 from aerialret.network.dense import GridLayout
 from aerialret.network.methods import build_network, vector_length
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid
 
+CONFIG_NAME = "config.json"
 WEIGHTS_NAME = "model.safetensors"
 SIMILARITY_NAME = "similarity.safetensors"
 SPLIT_NAME = "split.parquet"
 HISTORY_NAME = "history.csv"
 CURVES_NAME = "curves.svg"
 
-MODEL_FILES = ("manifest.json", WEIGHTS_NAME, SPLIT_NAME)
-"""What a copy of a model needs in order to describe tiles."""
+MODEL_FILES = (MANIFEST_NAME, CONFIG_NAME, WEIGHTS_NAME, SPLIT_NAME)
+"""What a copy of a model needs in order to describe tiles; older models have no `config.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +82,7 @@ class Model:
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of the weights and the split."""
+        """SHA-256 of configuration, weights and split; of older models without the first."""
         return self.manifest.content_hash
 
 
@@ -89,7 +93,7 @@ def load_model(folder: Path, *, device: str = "auto") -> Model:
         NotAnArtefactError: The folder is no model, or a file of it is missing or broken.
     """
     manifest = read_manifest(folder, kind="model")
-    config = parse_section(ModelConfig, manifest.configuration["model"], origin=str(folder))
+    config = _read_config(folder, manifest)
     grid = Grid(**manifest.facts["grid"])
     network = build_network(config, tile_px=grid.tile_px)
     try:
@@ -123,6 +127,12 @@ def save_module(network: nn.Module, path: Path) -> None:
     write_bytes(path, save(tensors))  # its own save_file makes a file that only its owner reads
 
 
+def save_config(section: Mapping[str, Any], path: Path) -> None:
+    """Writes the section model, in its plain form, as JSON; equal ones give equal bytes."""
+    text = json.dumps(section, indent=2, sort_keys=True, ensure_ascii=False)
+    write_text(path, text + "\n")
+
+
 def choose_device(name: str) -> torch.device:
     """The device that `name` means; auto is the GPU where there is one.
 
@@ -134,6 +144,19 @@ def choose_device(name: str) -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise AerialretError("device is 'cuda', but torch sees no GPU; use 'auto' or 'cpu'")
     return torch.device(name)
+
+
+def _read_config(folder: Path, manifest: Manifest) -> ModelConfig:
+    """The configuration of a model; an older one has it in its manifest alone."""
+    if not (folder / CONFIG_NAME).is_file():
+        return parse_section(ModelConfig, manifest.configuration["model"], origin=str(folder))
+    try:
+        values = dict(json.loads((folder / CONFIG_NAME).read_text(encoding="utf-8")))
+    except (ValueError, TypeError) as error:
+        raise NotAnArtefactError(
+            f"{folder} is a damaged model ({CONFIG_NAME}: {error}); run 'aerialret train' again"
+        ) from error
+    return parse_section(ModelConfig, values, origin=str(folder / CONFIG_NAME))
 
 
 def _placed(

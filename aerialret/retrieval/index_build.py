@@ -164,7 +164,8 @@ def _write_index(
     dates = list(configuration["index"]["dates"])
     _tile_table(tileset, dates).to_parquet(folder / TILES_NAME, index=False)
     for name in MODEL_FILES:
-        shutil.copyfile(model.folder / name, folder / MODEL_FOLDER / name)
+        if (model.folder / name).is_file():  # an older model has no config.json
+            shutil.copyfile(model.folder / name, folder / MODEL_FOLDER / name)
     files = [path for path in folder.rglob("*") if path.is_file()]
     manifest = new_manifest(
         "index",

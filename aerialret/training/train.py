@@ -18,11 +18,13 @@ from aerialret.config import Pipeline, as_plain
 from aerialret.errors import ConfigurationError
 from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import (
+    CONFIG_NAME,
     CURVES_NAME,
     HISTORY_NAME,
     SIMILARITY_NAME,
     SPLIT_NAME,
     WEIGHTS_NAME,
+    save_config,
 )
 from aerialret.network.importing.matching import WeightsReport
 from aerialret.network.model_card import write_model_card
@@ -134,10 +136,11 @@ def _publish(
     shutil.rmtree(whole, ignore_errors=True)
     whole.mkdir()
     shutil.copyfile(staging / BEST_NAME, whole / WEIGHTS_NAME)
-    names = [WEIGHTS_NAME, SPLIT_NAME]
+    save_config(request.configuration["model"], whole / CONFIG_NAME)
+    names = [CONFIG_NAME, WEIGHTS_NAME, SPLIT_NAME]
     if (staging / SIMILARITY_NAME).is_file():
         shutil.copyfile(staging / SIMILARITY_NAME, whole / SIMILARITY_NAME)
-        names.insert(1, SIMILARITY_NAME)
+        names.append(SIMILARITY_NAME)
     run.split.to_parquet(whole / SPLIT_NAME, index=False)
     run.history.write(whole / HISTORY_NAME)
     draw_curves(run.history, whole / CURVES_NAME)

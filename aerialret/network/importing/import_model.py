@@ -20,7 +20,13 @@ from aerialret.manifest import (
     new_manifest,
     write_manifest,
 )
-from aerialret.network.checkpoint import SPLIT_NAME, WEIGHTS_NAME, save_module
+from aerialret.network.checkpoint import (
+    CONFIG_NAME,
+    SPLIT_NAME,
+    WEIGHTS_NAME,
+    save_config,
+    save_module,
+)
 from aerialret.network.importing.matching import WeightsReport
 from aerialret.network.importing.sources import SourceWeights
 from aerialret.network.model_card import write_model_card
@@ -98,6 +104,7 @@ def import_model(
     staging = out.with_name(f".{out.name}.import")  # training keeps unfinished work in its own
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
+    save_config(configuration["model"], staging / CONFIG_NAME)
     save_module(network, staging / WEIGHTS_NAME)
     _empty_split().to_parquet(staging / SPLIT_NAME, index=False)
     told = {"request": request, "asking": as_plain(pipeline.query), "import": facts}
@@ -118,7 +125,7 @@ def _configuration(pipeline: Pipeline, source: SourceWeights) -> dict[str, Any]:
 def _manifest(
     folder: Path, configuration: dict[str, Any], grid: Grid, *, told: dict[str, Any]
 ) -> Manifest:
-    files = [folder / name for name in (WEIGHTS_NAME, SPLIT_NAME)]
+    files = [folder / name for name in (CONFIG_NAME, WEIGHTS_NAME, SPLIT_NAME)]
     return new_manifest(
         "model",
         content_hash=hash_files(files, root=folder),

@@ -308,6 +308,16 @@ def test_a_comparison_in_which_nothing_can_run_still_says_so(
         ((), "no PIPELINE was given; name at least one, or a '--study'"),
         (("grid.toml", "--study", "nowhere"), "nowhere does not exist"),
         (("grid.toml", "--study", "grid.toml"), "grid.toml is no study: it has no 'title'"),
+        (
+            ("few=grid.toml", "few=drawn.toml"),
+            "the label 'few' is given to grid.toml and drawn.toml, but names one method",
+        ),
+        (("few=grid.toml", "few=grid.toml"), "the label 'few' is given to grid.toml and grid.toml"),
+        (("drawn=grid.toml", "drawn.toml"), "another name with LABEL=PIPELINE"),
+        (("../few=grid.toml",), "'../few=grid.toml' is no LABEL=PIPELINE: a label holds letters"),
+        (("=grid.toml",), "'=grid.toml' is no LABEL=PIPELINE"),
+        (("few=",), "'few=' is no LABEL=PIPELINE"),
+        (("few=missing",), "missing does not exist; recipes that ship"),
         (("grid.toml", "--seeds", "1,x"), "--seeds is '1,x', but takes whole numbers"),
         (("grid.toml", "--seeds", ""), "--seeds is empty; give at least one"),
         (("grid.toml", "--seeds", "2,2"), "--seeds is 2,2, but may name each one once only"),
@@ -330,6 +340,25 @@ def test_two_pipelines_of_one_name_are_refused(compare: Compare, folder: Path) -
     assert "two different pipelines are called grid" in compare.refused(
         "grid.toml", "more/grid.toml"
     )
+
+
+def test_a_label_names_the_method_in_the_table_and_its_run_folders(
+    compare: Compare, folder: Path
+) -> None:
+    (folder / "a=b.toml").write_text(RECIPES["grid"])
+    words = ("few=grid.toml", "more/grid.toml", "a=b.toml")
+    (folder / "more").mkdir(exist_ok=True)
+    (folder / "more/grid.toml").write_text(RECIPES["grid"].replace("cells = 2", "cells = 3"))
+    status, printed, told = compare(*words, *COMMON, "--protocols", "aligned", out="labels")
+    assert status == 0, told
+    rows = table(folder / "labels")
+    assert {name: row["dimensions"] for name, row in rows.items()} == {
+        "few image": str(2 * 2 * 8), "grid image": str(3 * 3 * 8), "a=b image": str(2 * 2 * 8),
+    }  # fmt: skip
+    assert "| few" in printed
+    assert "few seed 0: " in told
+    runs = sorted(path.name for path in (folder / "labels/runs").iterdir())
+    assert runs == ["a=b-seed0", "few-seed0", "grid-seed0"]
 
 
 def test_runs_of_another_request_are_refused_unless_replaced(

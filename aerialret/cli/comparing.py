@@ -32,7 +32,11 @@ def compare(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the comparison")] = Path("comparison"),
     pipelines: Annotated[
-        list[str] | None, typer.Argument(metavar="PIPELINE...", help="Pipeline files or names")
+        list[str] | None,
+        typer.Argument(
+            metavar="PIPELINE...",
+            help="Pipeline files or names, as LABEL=PIPELINE to call one otherwise in the table",
+        ),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds of the trainings, with commas")] = ",".join(
         map(str, _REQUEST.seeds)
@@ -68,6 +72,7 @@ def compare(
 
     aerialret compare hog resnet50 rfiap2020 --on tiles --out comparison --epochs 20
     """
+    from aerialret.comparison.methods import named_recipes
     from aerialret.comparison.study import read_study
 
     changes = assignments or []
@@ -79,7 +84,8 @@ def compare(
     )  # fmt: skip
     if not pipelines and found is None:
         raise ConfigurationError("no PIPELINE was given; name at least one, or a '--study'")
-    methods = [_method(name, changes) for name in pipelines or []]
+    named = named_recipes(pipelines or [])
+    methods = [_method(one.recipe, changes, label=one.label) for one in named]
     methods += _study_methods(found, changes)
     dates = {"queries": queries, "gallery": gallery}
     complete = run_comparison(on, out, methods, asked, changes, dates, found, replace=replace)
@@ -125,13 +131,15 @@ def run_comparison(
     return not outcome.failures
 
 
-def _method(recipe: str, assignments: list[str], own: tuple[str, ...] = ()) -> "Method":
+def _method(
+    recipe: str, assignments: list[str], own: tuple[str, ...] = (), *, label: str = ""
+) -> "Method":
     """The method of a recipe; `own` keys of a study's row win over those for all."""
     from aerialret.comparison.methods import Method, variant_name
 
     path = find_recipe("pipelines", recipe)
     pipeline = open_workspace(recipe=path, assignments=[*assignments, *own]).pipeline
-    return Method(name=variant_name(path.stem, own), pipeline=pipeline)
+    return Method(name=label or variant_name(path.stem, own), pipeline=pipeline)
 
 
 def _study_methods(study: "Study | None", assignments: list[str]) -> "list[Method]":

@@ -1,8 +1,10 @@
 """The methods of a comparison: pipelines go in, the same on common ground come out, each named."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from aerialret.comparison.request import CompareRequest
 from aerialret.config import Pipeline, SplitConfig
@@ -42,6 +44,48 @@ class Method:
         return replace(self.pipeline, train=replace(self.pipeline.train, seed=seed))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRecipe:
+    """A recipe as the command line asks for it.
+
+    Attributes:
+        recipe: A pipeline file or the name of one.
+        label: What to call the method; empty: by the recipe's name.
+    """
+
+    recipe: str
+    label: str = ""
+
+
+def named_recipes(words: Sequence[str]) -> list[NamedRecipe]:
+    """The recipes that `words` ask for, each as `RECIPE` or `LABEL=RECIPE`.
+
+    Raises:
+        ConfigurationError: A label cannot name a folder, or is used twice.
+    """
+    found = [_named_recipe(word) for word in words]
+    counts = Counter(one.label for one in found if one.label)
+    for label, count in counts.items():
+        if count > 1:
+            recipes = " and ".join(one.recipe for one in found if one.label == label)
+            raise ConfigurationError(
+                f"the label {label!r} is given to {recipes}, but names one method; give another"
+            )
+    return found
+
+
+def _named_recipe(word: str) -> NamedRecipe:
+    label, equals, recipe = word.partition("=")
+    if not equals or Path(word).is_file():
+        return NamedRecipe(recipe=word)
+    if not label or not recipe or _UNSAFE.search(label):
+        raise ConfigurationError(
+            f"{word!r} is no LABEL=PIPELINE: a label holds letters, digits and the signs . _ + -, "
+            "as in max-pooling=resnet50"
+        )
+    return NamedRecipe(recipe=recipe, label=label)
+
+
 def variant_name(recipe: str, assignments: Sequence[str] = ()) -> str:
     """A name for a recipe with some keys changed, as in `rfiap2020+dimensions=128`."""
     changes = [f"+{assignment.split('.', 1)[-1]}" for assignment in assignments]
@@ -67,6 +111,6 @@ def on_common_ground(
         if found.setdefault(common.name, common) != common:
             raise ConfigurationError(
                 f"two different pipelines are called {common.name}, which names their folder; "
-                "rename one of the files"
+                "give one of them another name with LABEL=PIPELINE"
             )
     return list(found.values())

@@ -59,8 +59,23 @@ def query(
         Literal["table", "json", "geojson", "csv"],
         typer.Option("--format", help="What goes to stdout"),
     ] = "table",
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Lay the photo on the best answers, by points that match"),
+    ] = False,
+    verify_top: Annotated[
+        int | None,
+        typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Also write the results: .gpkg, .geojson or .parquet")
+        Path | None,
+        typer.Option(
+            help="Also write the results: .gpkg, .geojson or .parquet; with --verify a .tif or a "
+            "folder for the georeferenced photo"
+        ),
+    ] = None,
+    matches: Annotated[
+        Path | None, typer.Option(help="With --verify, also draw the matches on the map: .png")
     ] = None,
     sheet: Annotated[
         Path | None, typer.Option(help="Also draw the photos and their answers: .png")
@@ -69,6 +84,7 @@ def query(
     """Say where the places that the photos show are in the index's imagery.
 
     Example: aerialret query photo.tif --index index --top 5 --format geojson
+    Example: aerialret query photo.jpg --verify --out photo_georeferenced.tif
     """
     workspace = open_workspace()
     result = answer(
@@ -83,7 +99,9 @@ def query(
         photo_crs=photo_crs,
         rotations=rotations or (workspace.pipeline.query.rotations if workspace.file else None),
         output_format=output_format,
+        verify_top=(verify_top or workspace.pipeline.query.verify_top) if verify else 0,
         out=out,
+        matches=matches,
         sheet=sheet,
     )
     if result.rejected:
@@ -103,26 +121,35 @@ def answer(
     photo_crs: str = _SOURCE.ortho_crs,
     rotations: int | None = None,
     output_format: str = "table",
+    verify_top: int = 0,
     out: Path | None = None,
+    matches: Path | None = None,
     sheet: Path | None = None,
 ) -> "QueryResult":
-    """Searches for the photos; prints, writes and draws the answers."""
-    from aerialret.querying.answer_files import check_results_path, write_results
+    """Searches for the photos; prints, writes and draws the answers.
+
+    With `verify_top` above 0, so many answers of each photo are verified.
+    """
+    from aerialret.cli.verifying import check_outputs, tell_located, verify_result, write_located
+    from aerialret.querying.answer_files import write_results
     from aerialret.querying.answers import format_answers
     from aerialret.querying.contact_sheet import contact_sheet
+    from aerialret.querying.georeferenced_files import wants_pictures
     from aerialret.querying.query import query as step
+    from aerialret.querying.verify import require_pixels
     from aerialret.retrieval.index_store import load_index
     from aerialret.tiles.area import read_area
     from aerialret.tiles.dates import parse_interval
 
-    if out:
-        check_results_path(out)
+    check_outputs(out, matches, photos=len(photos), verify=verify_top > 0)
     opened = load_index(folder)
+    if verify_top:
+        require_pixels(opened)
     with staged_progress() as progress:
         result = step(
             photos,
             index=opened,
-            top=top,
+            top=max(top, verify_top),
             dates=parse_interval(date) if date else None,
             area=read_area(area, crs=opened.grid.crs) if area else None,
             vectors=vectors,
@@ -132,8 +159,16 @@ def answer(
             rotations=rotations or opened.model.asking.rotations,
             progress=lambda done, total: progress("photos", done, total),
         )
+        if verify_top:
+            result = verify_result(
+                result, opened, verify_top=verify_top, top=top,
+                progress=lambda done, total: progress("verified", done, total),
+            )  # fmt: skip
     typer.echo(format_answers(result.answers, output_format=output_format), nl=False)
-    if out:
+    if verify_top:
+        write_located(result.answers, opened, out=out, matches=matches)
+        tell_located(result.answers, pictures=wants_pictures(out))
+    if out and not wants_pictures(out):
         write_results(result.answers, out)
         tell(f"wrote {out}")
     if sheet:

@@ -91,12 +91,14 @@ class QueryConfig:
         choices=("none", "sift"),
     )
     rerank_top: int = setting(20, "Results that are checked.")
+    verify_top: int = setting(10, "Results on which '--verify' lays the photo.")
 
     def __post_init__(self) -> None:
         check_choices(self)
         check_range("query.top", self.top, low=1)
         check_range("query.rotations", self.rotations, low=1, high=360)
         check_range("query.rerank_top", self.rerank_top, low=1)
+        check_range("query.verify_top", self.verify_top, low=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

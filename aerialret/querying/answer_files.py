@@ -12,7 +12,7 @@ import shapely
 
 from aerialret import atomic
 from aerialret.errors import ConfigurationError, NothingToDoError
-from aerialret.querying.answers import COLUMNS, as_geojson, flat_properties, results
+from aerialret.querying.answers import as_geojson, columns_of, flat_properties, results
 from aerialret.querying.query import PhotoAnswer
 
 LAYER_NAME = "answers"
@@ -59,9 +59,9 @@ def write_results(answers: Sequence[PhotoAnswer], path: Path) -> None:
 
 
 def answer_layer(answers: Sequence[PhotoAnswer]) -> gpd.GeoDataFrame:
-    """A row for each result, columns as in `answers.COLUMNS`, the tile's square as geometry."""
+    """A row for each result, columns as in `answers.columns_of`, the tile's square as geometry."""
     pairs = list(results(answers))
     rows = [flat_properties(answer, hit) for answer, hit in pairs]
     squares = [shapely.box(*hit.bounds) for _, hit in pairs]
-    columns = {name: [row[name] for row in rows] for name in COLUMNS}
+    columns = {name: [row[name] for row in rows] for name in columns_of(answers)}
     return gpd.GeoDataFrame(columns, geometry=squares, crs=answers[0].crs)

@@ -9,6 +9,7 @@ from typing import Any
 import shapely
 from pyproj import Transformer
 
+from aerialret.querying.located import VERIFIED_COLUMNS, verified_cells, verified_properties
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds
@@ -63,10 +64,16 @@ def as_geojson(answers: Sequence[PhotoAnswer]) -> str:
 def as_csv(answers: Sequence[PhotoAnswer]) -> str:
     """A header and a line for each result."""
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(buffer, columns_of(answers), lineterminator="\n")
     writer.writeheader()
     writer.writerows(flat_properties(answer, hit) for answer, hit in results(answers))
     return buffer.getvalue()
+
+
+def columns_of(answers: Sequence[PhotoAnswer]) -> tuple[str, ...]:
+    """`COLUMNS`, and what a verification adds to them."""
+    verified = any(answer.locations is not None for answer in answers)
+    return (*COLUMNS, *VERIFIED_COLUMNS) if verified else COLUMNS
 
 
 def results(answers: Sequence[PhotoAnswer]) -> Iterator[tuple[PhotoAnswer, Hit]]:
@@ -96,13 +103,15 @@ def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
         "modality": answer.modality,
         "crs": answer.crs,
         "bounds": list(hit.bounds),
+        **verified_properties(answer, hit),
     }
 
 
 def flat_properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
-    """`properties` with a key for each bound, as in `COLUMNS`."""
+    """`properties` with a key for each bound and without nested values, as in `columns_of`."""
     values = properties(answer, hit)
     bounds = values.pop("bounds")
+    values.pop("footprint", None)
     return {**values, **dict(zip(COLUMNS[-4:], bounds, strict=True))}
 
 
@@ -121,16 +130,22 @@ def footprint(bounds: Bounds, *, crs: str) -> shapely.Polygon:
 
 
 def _block(answer: PhotoAnswer) -> str:
-    header = ("rank", "tile", "date", "score", "left", "bottom", "right", "top")
-    body = [
-        (str(hit.rank), hit.place, hit.date, f"{hit.score:.3f}", *(f"{v:.0f}" for v in hit.bounds))
-        for hit in answer.hits
-    ]
+    header: tuple[str, ...] = ("rank", "tile", "date", "score", "left", "bottom", "right", "top")
+    if answer.locations is not None:
+        header = (*header, "inliers", "RMSE m", "verified")
+    body = [_cells(answer, hit) for hit in answer.hits]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
     lines = [f"{answer.query} ({answer.modality}; bounds in {answer.crs})"]
     lines += [f"  note: {note}" for note in answer.notes]
     lines += [_line(cells, widths) for cells in (header, *body)]
     return "\n".join(lines) + "\n"
+
+
+def _cells(answer: PhotoAnswer, hit: Hit) -> tuple[str, ...]:
+    found = (str(hit.rank), hit.place, hit.date, f"{hit.score:.3f}")
+    bounds = tuple(f"{value:.0f}" for value in hit.bounds)
+    added = () if answer.locations is None else verified_cells(answer, hit)
+    return (*found, *bounds, *added)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

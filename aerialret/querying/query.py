@@ -17,6 +17,7 @@ from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, search, select_tiles
 from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.pixel_store import TileBatch
+from aerialret.verification.location import Location
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,8 @@ class PhotoAnswer:
         turns_deg: For each hit, the turn of the photo, counter-clockwise, that fitted it best.
         photo: The photo as it was searched.
         crs: CRS of the hits' bounds.
+        locations: For each hit, the photo laid on the map beside it; None where nothing agreed, or
+            it was not tried. None in all where no hit was verified.
     """
 
     query: str
@@ -40,6 +43,7 @@ class PhotoAnswer:
     turns_deg: tuple[float, ...]
     photo: Photo
     crs: str
+    locations: tuple[Location | None, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,7 +166,7 @@ def _match(
 ) -> _Found | None:
     """Pairs and their fit, the photo first brought to where `guess` puts it."""
     whole = _Picture(image=reference.image, valid=reference.valid, back=np.eye(3))
-    pair = (photo, whole) if guess is None else _on_one_grid(photo, reference, guess)
+    pair = _reduced(photo, whole) if guess is None else _on_one_grid(photo, reference, guess)
     if pair is None:
         return None
     first, second = (matcher.features(each.image, each.valid) for each in pair)
@@ -182,6 +182,19 @@ def _match(
         return None
     area = abs(float(np.linalg.det(pair[1].back))) * pair[1].valid.size
     return _Found(fit=fit, photo=own, reference=theirs, area_px=area)
+
+
+def _reduced(photo: _Picture, whole: _Picture) -> tuple[_Picture, _Picture]:
+    """The photo with no more pixels than the mosaic has: it hardly shows more than that."""
+    height, width = photo.valid.shape
+    scale = max(whole.valid.shape) / max(height, width)
+    if scale >= 1:
+        return photo, whole
+    matrix = shift_scale(scale=scale)
+    image, valid = warped(
+        photo.image, photo.valid, matrix, width=round(width * scale), height=round(height * scale)
+    )
+    return _Picture(image=image, valid=valid, back=inverse(matrix)), whole
 
 
 def _on_one_grid(

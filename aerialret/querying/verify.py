@@ -1,0 +1,153 @@
+"""Verification of answers: photos with their hits go in; they come back located and re-ranked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from aerialret.errors import MissingInputError
+from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
+from aerialret.querying.query import PhotoAnswer
+from aerialret.retrieval.descriptor_chunks import Progress
+from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.search import Hit
+from aerialret.verification.location import Location
+from aerialret.verification.matching import Matcher
+from aerialret.verification.pose import Pose
+from aerialret.verification.reference import ReferenceReader
+from aerialret.verification.refine import locate
+from aerialret.verification.rerank import SIFT
+
+LONGEST_PX = 2048
+"""Longer photos are reduced before they are matched; they are written at their full size."""
+
+_MARGIN = 0.5  # of a tile, around the hit's tile: the photo may lie across its edge
+
+
+def require_pixels(index: Index) -> ReferenceReader:
+    """What photos are compared with.
+
+    Raises:
+        MissingInputError: The tile set of the index is no longer there.
+    """
+    if index.tileset is None:
+        raise MissingInputError(
+            f"index {index.folder} was built from tile set {index.manifest.facts['tile_set']}, "
+            "which is not there, but '--verify' compares photos with its pixels; put it back, or "
+            "search without '--verify'"
+        )
+    return ReferenceReader(index.tileset)
+
+
+def verified(
+    answers: Sequence[PhotoAnswer],
+    index: Index,
+    *,
+    top: int,
+    matchers: Sequence[Matcher] = (SIFT,),
+    progress: Progress | None = None,
+) -> tuple[PhotoAnswer, ...]:
+    """The answers with the photo located at each of the first `top` hits, those believed first.
+
+    Believed hits come by decreasing number of control points; the others follow in the order of
+    the search. A believed hit's centre, side and turn are those of its location.
+
+    Args:
+        answers: What the search found.
+        index: Where it was found.
+        top: Hits of each answer that are tried.
+        matchers: Tried one after the other, until one is believed.
+        progress: Told the photos done and the photos in all.
+
+    Raises:
+        MissingInputError: The tile set of the index is no longer there.
+    """
+    reader = require_pixels(index)
+    done = []
+    for number, answer in enumerate(answers, start=1):
+        done.append(_verified(answer, index, reader, top=top, matchers=matchers))
+        if progress:
+            progress(number, len(answers))
+    return tuple(done)
+
+
+def first_answers(answer: PhotoAnswer, top: int) -> PhotoAnswer:
+    """`answer` with its first `top` hits."""
+    kept = None if answer.locations is None else answer.locations[:top]
+    return replace(answer, hits=answer.hits[:top], turns_deg=answer.turns_deg[:top], locations=kept)
+
+
+def _verified(
+    answer: PhotoAnswer,
+    index: Index,
+    reader: ReferenceReader,
+    *,
+    top: int,
+    matchers: Sequence[Matcher],
+) -> PhotoAnswer:
+    pixels = read_pixels(Path(answer.query), longest_px=LONGEST_PX)
+    locations: list[Location | None] = [None] * len(answer.hits)
+    for number, hit in enumerate(answer.hits[:top]):
+        reference = reader.around(
+            hit.bounds, date=hit.date, margin_m=_MARGIN * index.grid.tile_size_m
+        )
+        start = _start(answer, number, pixels)
+        tried: list[Location] = []
+        for matcher in matchers:
+            found = locate(pixels.image, pixels.valid, reference, start=start, matcher=matcher)
+            tried += [found] if found else []
+            if found and found.believable:
+                break
+        locations[number] = max(tried, key=_trust, default=None)
+    return _reordered(answer, [_full_size(location, pixels) for location in locations])
+
+
+def _trust(location: Location) -> tuple[bool, int]:
+    return location.believable, location.inliers
+
+
+def _full_size(location: Location | None, pixels: PhotoPixels) -> Location | None:
+    return location and location.resized(width=pixels.width, height=pixels.height)
+
+
+def _start(answer: PhotoAnswer, number: int, pixels: PhotoPixels) -> Pose | None:
+    """Where the search saw the photo, as far as its method tells.
+
+    It saw the centre square of a plain picture; of a georeferenced one it saw a window of the size
+    of a tile, of which the picture may show more or less, so that its scale says nothing here.
+    """
+    hit = answer.hits[number]
+    if hit.side_m is None or answer.photo.window is not None:
+        return None
+    return Pose(
+        x=hit.x,
+        y=hit.y,
+        rotation_deg=answer.turns_deg[number],
+        metres_per_px=hit.side_m / min(pixels.valid.shape),
+    )
+
+
+def _reordered(answer: PhotoAnswer, locations: list[Location | None]) -> PhotoAnswer:
+    support = np.array([each.inliers if each and each.believable else 0 for each in locations])
+    order = np.argsort(-support, kind="stable")
+    hits, turns = [], []
+    for rank, number in enumerate(order, start=1):
+        location, turn = locations[number], answer.turns_deg[number]
+        hit = replace(answer.hits[number], rank=rank)
+        if location is not None and location.believable:
+            hit, turn = _placed(hit, location), location.pose.rotation_deg % 360
+        hits.append(hit)
+        turns.append(turn)
+    return replace(
+        answer,
+        hits=tuple(hits),
+        turns_deg=tuple(turns),
+        locations=tuple(locations[number] for number in order),
+    )
+
+
+def _placed(hit: Hit, location: Location) -> Hit:
+    pose = location.pose
+    side_m = pose.metres_per_px * min(location.width, location.height)
+    return replace(hit, x=pose.x, y=pose.y, side_m=side_m)

@@ -19,11 +19,12 @@ from aerialret.errors import (
 )
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.descriptors import describe_tiles
+from aerialret.retrieval.engines import measure_recall
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import load_index
 from aerialret.retrieval.parents import require_parents
-from aerialret.retrieval.vector_index import build_vector_index, measure_recall
+from aerialret.retrieval.vector_index import build_vector_index
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset

@@ -10,7 +10,12 @@ from aerialret.errors import ArtefactVersionError, ConfigurationError, NotAnArte
 from aerialret.network.checkpoint import load_model
 from aerialret.recipes import find_recipe
 from aerialret.retrieval import inverted_file
-from aerialret.retrieval.engines import build_index_engine, engine_file_name, read_index_engine
+from aerialret.retrieval.engines import (
+    build_index_engine,
+    engine_file_name,
+    measure_recall,
+    read_index_engine,
+)
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe, read_recipe
 from aerialret.retrieval.index_store import load_index
@@ -89,6 +94,12 @@ def test_several_vectors_of_a_query_are_merged_as_for_faiss() -> None:
     queries = QUERIES.reshape(10, 2, 60)
     found, _ = best_of_views(build_inverted_file(GALLERY), queries, top=5)
     np.testing.assert_array_equal(found.rows, exact_neighbours(queries, GALLERY, top=5).rows)
+
+
+def test_its_recall_can_be_measured_and_is_whole() -> None:
+    assert measure_recall(build_inverted_file(GALLERY), GALLERY) == 1.0
+    reversed_rows = build_inverted_file(np.ascontiguousarray(GALLERY[::-1]))
+    assert measure_recall(reversed_rows, GALLERY) < 0.5
 
 
 def test_nothing_can_be_indexed_and_asked() -> None:

@@ -14,7 +14,13 @@ from aerialret.network.dense import GridLayout
 from aerialret.retrieval.grid_maps import GridMaps, read_grid_maps
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.inverted_file import build_inverted_file, read_inverted_file
-from aerialret.retrieval.vector_index import Neighbours, build_vector_index, read_vector_index
+from aerialret.retrieval.vector_index import (
+    NO_ROW,
+    Neighbours,
+    build_vector_index,
+    exact_neighbours,
+    read_vector_index,
+)
 from aerialret.tiles.arrays import Descriptors
 
 _FILE_NAMES = {
@@ -22,6 +28,9 @@ _FILE_NAMES = {
     "inverted-file": "vectors.safetensors",
     "grid": "cells.safetensors",
 }
+_RECALL_SAMPLE = 256
+_RECALL_DEPTH = 5
+_TIE = 1e-5  # float32 sums of 256 products in another order differ by less
 
 
 class SearchEngine(Protocol):
@@ -87,3 +96,17 @@ def read_index_engine(path: Path, *, recipe: Recipe, device: str = "auto") -> Se
     if recipe.engine == "inverted-file":
         return read_inverted_file(path)
     return read_vector_index(path, recipe=recipe, device=device)
+
+
+def measure_recall(engine: SearchEngine, vectors: Descriptors) -> float:
+    """Share of the exact nearest neighbours that `engine` returns, for a sample of its own vectors.
+
+    A neighbour counts as returned when one of equal similarity is.
+    """
+    sample = np.linspace(0, len(vectors) - 1, min(_RECALL_SAMPLE, len(vectors))).astype(int)
+    top = min(_RECALL_DEPTH, len(vectors))
+    exact = exact_neighbours(vectors[sample], vectors, top=top)
+    found = engine.search(vectors[sample], top=top).rows
+    # Compressed indexes return approximate scores, so those of what was found are computed anew.
+    similarity = np.einsum("nr,nkr->nk", vectors[sample], vectors[found])
+    return float(((found != NO_ROW) & (similarity >= exact.scores[:, -1:] - _TIE)).mean())

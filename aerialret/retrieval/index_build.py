@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -21,11 +21,15 @@ from aerialret.manifest import Manifest, already_made, hash_files, new_manifest,
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
 from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
-from aerialret.retrieval.engines import SearchEngine, build_index_engine, engine_file_name
+from aerialret.retrieval.engines import (
+    SearchEngine,
+    build_index_engine,
+    engine_file_name,
+    measure_recall,
+)
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import MODEL_FOLDER, TILES_NAME
 from aerialret.retrieval.parents import require_tile_size
-from aerialret.retrieval.vector_index import VectorIndex, measure_recall
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.tileset import TileSet, grid_facts
 
@@ -188,7 +192,7 @@ def _write_index(
 
 
 def _checked_recall(index: SearchEngine, vectors: Descriptors, recipe: Recipe) -> float:
-    recall = measure_recall(cast(VectorIndex, index), vectors)  # it only searches
+    recall = measure_recall(index, vectors)
     if recall < recipe.recall_floor:
         raise ConfigurationError(
             f"the recipe's factory {recipe.factory!r} returns {recall:.3f} of the exact "

@@ -26,7 +26,7 @@ _NOTHING = np.finfo(np.float32).min  # the score of no row, as FAISS gives it
 
 
 class InvertedFile:
-    """Sparse vectors that can be searched, on the CPU; the interface of `VectorIndex`.
+    """Sparse vectors that can be searched, on the CPU; a `SearchEngine`, see `engines`.
 
     Args:
         by_word: SciPy's CSC matrix, float32 [m, R]: column i is the list of word i, the rows that

@@ -1,7 +1,6 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import shapely
@@ -10,21 +9,13 @@ from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import NothingToDoError
 from aerialret.network.dense import GridFit
+from aerialret.retrieval.engines import SearchEngine
 from aerialret.retrieval.grid_maps import GridMaps, fits_of
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
 from aerialret.tiles.grid import Bounds, TileId
-
-
-class SearchableVectors(Protocol):
-    """What can be searched: an index of FAISS, or an inverted file."""
-
-    def search(
-        self, queries: Descriptors, *, top: int, selected: NDArray[np.bool_] | None = None
-    ) -> Neighbours:
-        """The `top` nearest vectors of each query (float32 [n, R])."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +89,7 @@ def search(
 
 
 def best_of_views(
-    vectors: SearchableVectors,
+    vectors: SearchEngine,
     queries: NDArray[np.float32],
     *,
     top: int,

@@ -18,10 +18,6 @@ faiss: Any = typed_faiss  # its stubs lack the wrappers that its Python package 
 NO_ROW = -1
 """In `Neighbours.rows`: the search found fewer vectors than were asked for."""
 
-_RECALL_SAMPLE = 256
-_RECALL_DEPTH = 5
-_TIE = 1e-5  # float32 sums of 256 products in another order differ by less
-
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
@@ -162,17 +158,3 @@ def exact_neighbours(
         rows[part] = np.argsort(-similarity, axis=1, kind="stable")[:, :top]
         scores[part] = np.take_along_axis(similarity, rows[part], axis=1)
     return Neighbours(rows, np.minimum(scores, 1.0))
-
-
-def measure_recall(index: VectorIndex, vectors: Descriptors) -> float:
-    """Share of the exact nearest neighbours that `index` returns, for a sample of its own vectors.
-
-    A neighbour counts as returned when one of equal similarity is.
-    """
-    sample = np.linspace(0, len(vectors) - 1, min(_RECALL_SAMPLE, len(vectors))).astype(int)
-    top = min(_RECALL_DEPTH, len(vectors))
-    exact = exact_neighbours(vectors[sample], vectors, top=top)
-    found = index.search(vectors[sample], top=top).rows
-    # Compressed indexes return approximate scores, so those of what was found are computed anew.
-    similarity = np.einsum("nr,nkr->nk", vectors[sample], vectors[found])
-    return float(((found != NO_ROW) & (similarity >= exact.scores[:, -1:] - _TIE)).mean())

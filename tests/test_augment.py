@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from aerialret.training.augment import Colours, jitter_colours, recoloured, shift, turn_and_flip
-from aerialret.training.fading import Fading, faded, grey_faded
+from aerialret.training.augment import Colours, recoloured, shift, turn_and_flip
+from aerialret.training.fading import Fading, faded
 
 
 def tiles(n: int = 8) -> torch.Tensor:
@@ -15,6 +15,14 @@ def tiles(n: int = 8) -> torch.Tensor:
 def colours(n: int = 6, side: int = 8) -> torch.Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.rand(n, 3, side, side, generator=generator).clamp(0.01, 1)
+
+
+def jittered(images: torch.Tensor, *, strength: float, rng: np.random.Generator) -> torch.Tensor:
+    return recoloured(images, Colours.draw(len(images), rng), strength=strength)
+
+
+def grey_faded(images: torch.Tensor, share: float, rng: np.random.Generator) -> torch.Tensor:
+    return faded(images, Fading.draw(len(images), share=share, rng=rng))
 
 
 def test_the_eight_codes_give_the_eight_symmetries_of_the_square() -> None:
@@ -74,14 +82,14 @@ def test_no_tile_gives_no_tile() -> None:
     none = np.empty(0, np.int64)
     assert turn_and_flip(tiles(0), none).shape == (0, 2, 5, 5)
     assert shift(tiles(0), np.empty((0, 2), np.int64)).shape == (0, 2, 5, 5)
-    assert jitter_colours(colours(0), strength=1, rng=rng).shape == (0, 3, 8, 8)
+    assert jittered(colours(0), strength=1, rng=rng).shape == (0, 3, 8, 8)
     assert grey_faded(colours(0), 1.0, rng).shape == (0, 3, 8, 8)
 
 
 def test_colours_stay_in_range_and_zero_strength_changes_nothing() -> None:
     images = colours()
-    same = jitter_colours(images, strength=0, rng=np.random.default_rng(0))
-    strong = jitter_colours(images, strength=1, rng=np.random.default_rng(0))
+    same = jittered(images, strength=0, rng=np.random.default_rng(0))
+    strong = jittered(images, strength=1, rng=np.random.default_rng(0))
     torch.testing.assert_close(same, images)
     assert 0 <= strong.min() < strong.max() <= 1
     assert (strong - images).abs().max() > 0.1
@@ -89,7 +97,7 @@ def test_colours_stay_in_range_and_zero_strength_changes_nothing() -> None:
 
 def test_each_image_gets_its_own_colours() -> None:
     images = torch.full((2, 3, 2, 2), 0.5)
-    changed = jitter_colours(images, strength=1, rng=np.random.default_rng(0))
+    changed = jittered(images, strength=1, rng=np.random.default_rng(0))
     assert not torch.allclose(changed[0], changed[1])
 
 

@@ -226,7 +226,9 @@ def test_a_figure_is_written_with_what_is_known_of_its_spread(cell: Cell | None,
 
 
 def test_durations_and_counts_are_rounded_to_what_matters() -> None:
-    assert [duration_text(s) for s in (None, 7.4, 600, 9000)] == ["–", "7 s", "10 min", "2.5 h"]
+    assert [duration_text(s) for s in (None, 7.4, 600, 9000)] == [
+        "–", "7 s", "10 min", "2 h 30 min",
+    ]  # fmt: skip
     assert [count_text(n) for n in (0, 999, 12_345, 23_508_032)] == ["0", "999", "12 k", "23.5 M"]
 
 

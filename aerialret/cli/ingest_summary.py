@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from aerialret.cli.telling import tell
+from aerialret.training.rates import duration
 
 if TYPE_CHECKING:
     from aerialret.ingestion.estimate import Estimate
@@ -49,8 +50,8 @@ def tell_estimate(date: str, foreseen: "Estimate") -> None:
     tell(
         f"{date}: {foreseen.tiles} tiles in {foreseen.blocks} blocks from "
         f"{foreseen.source_pixels / 1e6:,.0f} million pixels, about "
-        f"{_size(foreseen.bytes_on_disk)} on disk and {_duration(foreseen.seconds)}; nothing was "
-        "written"
+        f"{_size(foreseen.bytes_on_disk)} on disk and {duration(max(1.0, foreseen.seconds))}; "
+        "nothing was written"
     )
 
 
@@ -83,11 +84,3 @@ def _size(size_bytes: float) -> str:
             return f"{size_bytes:.3g} {unit}"
         size_bytes /= 1000
     return f"{size_bytes:.3g} TB"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"

@@ -7,6 +7,7 @@ from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row
 from aerialret.comparison.outcome import Failure
 from aerialret.comparison.study import Study, StudyTable
 from aerialret.comparison.study_table import Line
+from aerialret.training.rates import duration
 
 _NOTHING = "–"
 
@@ -60,12 +61,8 @@ def published_text(value: float | None) -> str:
 
 
 def duration_text(seconds: float | None) -> str:
-    """As in `12 s`, `34 min` or `5.6 h`."""
-    if seconds is None:
-        return _NOTHING
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+    """A time as a person says it, or a dash for none."""
+    return _NOTHING if seconds is None else duration(seconds)
 
 
 def count_text(number: int) -> str:

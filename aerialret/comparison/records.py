@@ -19,7 +19,7 @@ from aerialret import atomic
 from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.query_table import nullable_ranks, scope_of
 from aerialret.network.checkpoint import Model
-from aerialret.training.history import TIMING_NAME
+from aerialret.training.history import TIMING_NAME, Timing
 
 FORMAT = 1
 
@@ -111,7 +111,7 @@ def read_record(folder: Path, protocol: str, *, made_of: Any) -> Record | None:
 def _training_s(model: Model) -> float | None:
     """Seconds of all epochs, from the model's timing file; None without one."""
     timing = model.folder / TIMING_NAME
-    return float(pd.read_csv(timing)["seconds"].sum()) if timing.is_file() else None
+    return Timing.read(timing).total_s if timing.is_file() else None
 
 
 def _dimensions(model: Model) -> int:

@@ -101,11 +101,6 @@ def recoloured(images: Tensor, colours: Colours, *, strength: float) -> Tensor:
     return changed.clamp_(1e-4, 1).log_().mul_(torch.exp(gamma)).exp_()
 
 
-def jitter_colours(images: Tensor, *, strength: float, rng: np.random.Generator) -> Tensor:
-    """`recoloured` with changes drawn from `rng`."""
-    return recoloured(images, Colours.draw(len(images), rng), strength=strength)
-
-
 def on_device(values: NDArray[np.generic], device: torch.device) -> Tensor:
     """The numbers on `device`, without waiting for what it is doing."""
     tensor = torch.from_numpy(np.ascontiguousarray(values))

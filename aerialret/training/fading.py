@@ -48,11 +48,6 @@ class Fading:
         return Fading(self.chosen[rows], self.contrast[rows], self.grain[rows])
 
 
-def grey_faded(images: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """`faded` with the chance `share` for each image, drawn from `rng`."""
-    return faded(images, Fading.draw(len(images), share=share, rng=rng))
-
-
 def faded(images: Tensor, fading: Fading) -> Tensor:
     """The images, those chosen grey, blurred, of less contrast about a medium grey, and grainy.
 

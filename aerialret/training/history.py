@@ -66,14 +66,14 @@ class Timing:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def read(cls, path: Path, *, epochs: int) -> "Timing":
-        """The rows of an earlier run up to `epochs`; none if there was none."""
+    def read(cls, path: Path, *, epochs: int | None = None) -> "Timing":
+        """The rows of an earlier run, of the first `epochs` if given; none if there was none."""
         if not path.is_file():
             return cls()
         with path.open(newline="") as stream:
             told = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(stream)]
         rows = [{**row, "epoch": int(row["epoch"])} for row in told]
-        return cls([row for row in rows if row["epoch"] <= epochs])
+        return cls([row for row in rows if epochs is None or row["epoch"] <= epochs])
 
     def add(
         self, *, epoch: int, seconds: float, mining_s: float, validation_s: float, places: int
@@ -112,7 +112,7 @@ def draw_curves(history: History, path: Path) -> None:
         figure = Figure(figsize=(8, 3.2), layout="constrained")
         left, right = figure.subplots(1, 2)
         left.plot(epochs, [row["loss"] for row in history.rows], color="#b3541e")
-        left.set(title="Training loss", xlabel="epoch", ylabel="binary cross-entropy")
+        left.set(title="Training loss", xlabel="epoch", ylabel="loss")
         right.plot(epochs, [row["val_map5"] for row in history.rows], color="#1e6fb3", marker=".")
         right.set(title="Validation", xlabel="epoch", ylabel="map@5", ylim=(0, 1))
         for axes in (left, right):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerialret.config import TrainConfig
 from aerialret.tiles.arrays import Descriptors
-from aerialret.training.clusters import cluster_batches, cluster_places, learner_slice
+from aerialret.training.clusters import cluster_batches, cluster_of, cluster_places, learner_slice
 from aerialret.training.objectives.class_tree import ClassTree, alike_batches
 from aerialret.training.pairs import Batch, batches, hard_places
 
@@ -115,7 +115,7 @@ def plan(
         for rows in cluster_batches(
             knowledge.clusters, pairs_per_batch=config.pairs_per_batch, rng=rng
         ):
-            cluster = int(np.bincount(knowledge.clusters[rows]).argmax())
+            cluster = cluster_of(rows, labels=knowledge.clusters)
             learner = learner_slice(cluster, clusters=config.clusters, dimensions=dimensions)
             yield Batch(rows, np.roll(rows, 1), learner)
     elif config.batches == "alike" and knowledge.tree is not None:

@@ -42,11 +42,11 @@ def main() -> None:
         pairs_per_batch=options.pairs, precision=options.precision, compile=options.compile,
         negatives="batch", distance_on="unit", **AUGMENTATIONS[options.augment],
     )  # fmt: skip
+    batch, steps = _full_batch(options.places, config)
     training = _training(options, config, device)
     places = _places(options.places, side=options.tile_px).to(device)
     training.epoch = config.mining_interval  # the next epoch begins with a search
     training.run_epoch(places)  # warm
-    batch, steps = _full_batch(len(places), config)
     inputs, count = training.pictures(places, batch, np.random.default_rng(0))
 
     def real() -> None:
@@ -75,7 +75,9 @@ def main() -> None:
     _line("steps on one batch that lies ready", bare, bare)
     _line("epoch without a search", plain, bare)
     _line(f"epoch and 1/{config.mining_interval} of a search", plain + share, bare)
-    _line("of which pictures", statistics.median(_seconds(pictures, device) for _ in "123"), bare)
+    _line(
+        "of which pictures", statistics.median(_seconds(pictures, device) for _ in range(3)), bare
+    )
     _line(f"of which 1/{config.mining_interval} of a search", share, bare)
     print(f"{len(places) / (plain + share):.1f} places/s")
     if options.profile:
@@ -100,8 +102,13 @@ def _wait(device: torch.device) -> None:
 
 
 def _full_batch(places: int, config: TrainConfig) -> tuple[Batch, int]:
-    """A batch half of hard places, and how many of them an epoch has."""
+    """A batch half of hard places, and how many of them an epoch has, none of them smaller."""
     random_pairs = config.pairs_per_batch - round(config.pairs_per_batch * config.hard_share)
+    if places < config.pairs_per_batch or places % random_pairs:
+        raise SystemExit(
+            f"--places is {places}, but must be a multiple of {random_pairs} and at least "
+            f"{config.pairs_per_batch}, so that every batch is full"
+        )
     rows = np.random.default_rng(1).permutation(places)[: config.pairs_per_batch]
     return Batch(rows, np.roll(rows, 1)), places // random_pairs
 
@@ -141,7 +148,7 @@ def _profile(work: Callable[[], None], device: torch.device) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--places", type=int, default=252, help="a multiple of --pairs")
+    parser.add_argument("--places", type=int, default=252, help="all batches must be full")
     parser.add_argument("--tile-px", type=int, default=128)
     parser.add_argument("--pairs", type=int, default=12)
     parser.add_argument("--backbone", default="resnet18")

@@ -11,7 +11,7 @@ from aerialret.config import EvaluateConfig, QueryConfig
 from aerialret.config.toml import with_values
 from aerialret.workspace import open_workspace
 
-_EVALUATE, _QUERY = EvaluateConfig(), QueryConfig()
+_EVALUATE = EvaluateConfig()
 
 
 def evaluate(
@@ -45,11 +45,11 @@ def evaluate(
     ] = None,
     rotations: Annotated[
         int | None,
-        typer.Option(help=f"Turns of each query that are tried [default: {_QUERY.rotations}]"),
+        typer.Option(help="Turns of each query that are tried [default: the model's recipe]"),
     ] = None,
     rerank: Annotated[
         str | None,
-        typer.Option(help=f"Check of the first results: none or sift [default: {_QUERY.rerank}]"),
+        typer.Option(help="Check of the first results: none or sift [default: the model's recipe]"),
     ] = None,
     worst: Annotated[
         int | None, typer.Option(help=f"Worst queries drawn [default: {_EVALUATE.worst}]")
@@ -72,7 +72,9 @@ def evaluate(
         workspace.path(model, "model", what="--model folder"),
         workspace.path(out, "report", what="--out folder"),
         config,
-        asking=with_values(workspace.pipeline.query, rotations=rotations, rerank=rerank),
+        asking=workspace.pipeline.query if workspace.file else None,
+        rotations=rotations,
+        rerank=rerank,
         index=index,
         replace=replace,
     )
@@ -84,20 +86,26 @@ def measure(
     out: Path,
     config: EvaluateConfig,
     *,
-    asking: QueryConfig = _QUERY,
+    asking: QueryConfig | None = None,
+    rotations: int | None = None,
+    rerank: str | None = None,
     index: Path | None,
     replace: bool = False,
 ) -> dict[str, Any]:
-    """Evaluates a model and tells the headline figures, which are `metrics.json`."""
+    """Evaluates a model and tells the headline figures, which are `metrics.json`.
+
+    Turns and checks are those of the model's recipe where neither `asking` nor an option says more.
+    """
     from aerialret.evaluation.evaluate import evaluate as step
     from aerialret.network.checkpoint import load_model
     from aerialret.retrieval.index_store import load_index
     from aerialret.tiles.tileset import TileSet
 
-    gallery = load_index(index) if index else None
+    gallery, opened = load_index(index) if index else None, load_model(model)
+    asking = with_values(asking or opened.asking, rotations=rotations, rerank=rerank)
     with staged_progress() as progress:
         metrics = step(
-            TileSet(tileset), load_model(model), out, config=config, asking=asking,
+            TileSet(tileset), opened, out, config=config, asking=asking,
             index=gallery, replace=replace, progress=progress,
         )  # fmt: skip
     scope = "all" if metrics["scope"] == "all" else f"the {metrics['scope']}"

@@ -31,7 +31,7 @@ from aerialret.verification.warp import warped
 _SIDE, _GAP, _MARGIN, _CAPTION = 520, 24, 24, 30
 _AROUND = 0.15  # of the photo's extent, of map around it
 _SQUARES = 8
-_MOST_LINES = 60
+_MOST_LINES = 40
 _WHITE, _INK, _GREEN, _RED = (255, 255, 255), (28, 32, 36), (22, 160, 82), (200, 48, 40)
 _LINE_HUES = ((255, 196, 0), (0, 190, 255), (255, 96, 160), (120, 230, 90))
 

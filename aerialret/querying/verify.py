@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from aerialret.errors import MissingInputError
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.query import PhotoAnswer
@@ -50,8 +48,9 @@ def verified(
 ) -> tuple[PhotoAnswer, ...]:
     """The answers with the photo located at each of the first `top` hits, those believed first.
 
-    Believed hits come by decreasing number of control points; the others follow in the order of
-    the search. A believed hit's centre, side and turn are those of its location.
+    Believed hits come by decreasing number of control points, those whose tile holds the photo's
+    centre before their neighbours; the others follow in the order of the search. A believed hit's
+    centre, side and turn are those of its location.
 
     Args:
         answers: What the search found.
@@ -129,8 +128,8 @@ def _start(answer: PhotoAnswer, number: int, pixels: PhotoPixels) -> Pose | None
 
 
 def _reordered(answer: PhotoAnswer, locations: list[Location | None]) -> PhotoAnswer:
-    support = np.array([each.inliers if each and each.believable else 0 for each in locations])
-    order = np.argsort(-support, kind="stable")
+    standing = [_standing(*pair) for pair in zip(answer.hits, locations, strict=True)]
+    order = sorted(range(len(standing)), key=standing.__getitem__, reverse=True)  # stable
     hits, turns = [], []
     for rank, number in enumerate(order, start=1):
         location, turn = locations[number], answer.turns_deg[number]
@@ -145,6 +144,18 @@ def _reordered(answer: PhotoAnswer, locations: list[Location | None]) -> PhotoAn
         turns_deg=tuple(turns),
         locations=tuple(locations[number] for number in order),
     )
+
+
+def _standing(hit: Hit, location: Location | None) -> tuple[bool, int]:
+    """The larger, the better: whether the tile holds the photo's centre, and its control points.
+
+    Neighbours of the right tile, too, are believed, as the photo is looked for around each tile.
+    """
+    if location is None or not location.believable:
+        return False, 0
+    x, y = location.pose.x, location.pose.y
+    left, bottom, right, top = hit.bounds
+    return left <= x < right and bottom < y <= top, location.inliers
 
 
 def _placed(hit: Hit, location: Location) -> Hit:

@@ -21,10 +21,11 @@ from aerialret.errors import ConfigurationError, NotAnArtefactError
 from aerialret.network import dense
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.dense import GridLayout, best_fit, dense_similarities
+from aerialret.network.describer import Describer
 from aerialret.network.descriptors import describe, describe_queries, turn_of_view
 from aerialret.network.finish import Finish
 from aerialret.network.inputs import resize_images
-from aerialret.network.model import inscribed_circle
+from aerialret.network.model import DescriptorNetwork, inscribed_circle
 from aerialret.querying.query import query
 from aerialret.retrieval.grid_maps import read_grid_maps
 from aerialret.retrieval.index_build import build_index
@@ -137,12 +138,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return replace(loaded, config=network.config, network=network)
 
 
-class QuarterColours(torch.nn.Module):
+class QuarterColours(DescriptorNetwork):
     """Stands in for a trained network: a cell is the colours of its four quarters."""
 
     def __init__(self, config: ModelConfig, *, tile_px: int) -> None:
-        super().__init__()
-        self.config = replace(config, grid_channels=12)
+        Describer.__init__(self, replace(config, grid_channels=12))
         self.length = 12 * (config.input_px // 16) ** 2
         self.finish = Finish(self.config, length=self.length)
         self.circle = inscribed_circle(config.input_px // 16)

@@ -106,6 +106,17 @@ def test_a_network_without_learnt_finish_adds_nothing_to_its_file() -> None:
     assert not [name for name in names if "finish" in name]
 
 
+def test_only_a_method_that_joins_descriptors_finishes_masks_by_themselves() -> None:
+    learnt = replace(SMALL, normalisation="standardised")
+    one = build_network(learnt, tile_px=32)
+    assert one.mask_finish is None
+    assert not [name for name in one.state_dict() if name.startswith("mask_finish")]
+    two = build_network(replace(learnt, fusion="late"), tile_px=32)
+    assert [name for name in two.state_dict() if name.startswith("mask_finish")] == [
+        "mask_finish.mean", "mask_finish.scale"
+    ]  # fmt: skip
+
+
 def test_a_query_and_a_gallery_tile_are_described_alike(loaded: Model) -> None:
     for modality in ("image+mask", "image", "mask"):
         vectors = describe(loaded, batch(), modality=modality)

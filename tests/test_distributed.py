@@ -63,7 +63,9 @@ def real_network() -> DescriptorNetwork:
         backbone="resnet18", trunk="layer3", weights="none", head="spatial", head_filters=(8,),
         head_strides=(1,), head_padding=1, head_batch_norm=False, dimensions=6,
     )  # fmt: skip
-    return initial_network(config, tile_px=32, seed=1)  # type: ignore[return-value]
+    network = initial_network(config, tile_px=32, seed=1)
+    assert isinstance(network, DescriptorNetwork)
+    return network
 
 
 def real_training(world: World) -> dict[str, Tensor]:

@@ -116,7 +116,7 @@ def _training_s(model: Model) -> float | None:
 
 def _dimensions(model: Model) -> int:
     """R, without what the search adds to a vector for the Euclidean distance."""
-    length: int = model.network.finish.length  # type: ignore[union-attr, assignment]
+    length = model.network.finish.length
     return 2 * length if model.config.joins_descriptors else length
 
 

@@ -26,6 +26,7 @@ from aerialret.config.toml import parse_section
 from aerialret.errors import AerialretError, NotAnArtefactError
 from aerialret.manifest import MANIFEST_NAME, Manifest, read_manifest
 from aerialret.network.dense import GridLayout
+from aerialret.network.describer import Describer
 from aerialret.network.methods import build_network, vector_length
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid
@@ -60,7 +61,7 @@ class Model:
     manifest: Manifest
     config: ModelConfig
     grid: Grid
-    network: nn.Module
+    network: Describer
     device: torch.device
     split: pd.DataFrame
 
@@ -164,7 +165,7 @@ def _placed(
     manifest: Manifest,
     config: ModelConfig,
     grid: Grid,
-    network: nn.Module,
+    network: Describer,
     split: pd.DataFrame,
     device: str,
 ) -> Model:

@@ -9,6 +9,8 @@ from torch.nn.functional import normalize
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError
+from aerialret.network.describer import Describer
+from aerialret.network.transformer import SpatialTransformer
 
 TRUNK_STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
 
@@ -20,7 +22,7 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-class DescriptorNetwork(nn.Module):
+class DescriptorNetwork(Describer):
     """Image and mask to descriptor.
 
     Attributes:
@@ -38,11 +40,10 @@ class DescriptorNetwork(nn.Module):
     std: Tensor
 
     def __init__(self, config: ModelConfig, *, tile_px: int) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         fused = config.input == "image+mask" and not config.joins_descriptors
         self.fusion = _fusion(config) if fused else None
-        self.transformer = _transformer() if config.transformer == "getnet" else None
+        self.transformer = SpatialTransformer(3) if config.transformer == "getnet" else None
         self.trunk = build_trunk(config)
         cells = -(-tile_px // (16 if config.trunk == "layer3" else 32))
         self.head, self.length = _head(config, cells=cells)
@@ -80,9 +81,8 @@ class DescriptorNetwork(nn.Module):
             image: float [n, 3, height, width] in [0, 1], of any size.
             mask: float [n, 1 or 3, height, width] in [0, 1].
         """
-        cells = (self.fuse(image, mask) - self.mean) / self.std
-        result: Tensor = self.head.cells(self.trunk(cells))  # type: ignore[operator]
-        return result
+        assert isinstance(self.head, GridHead), self.config.head
+        return self.head.cells(self.trunk((self.fuse(image, mask) - self.mean) / self.std))
 
     def attention(self, image: Tensor, mask: Tensor) -> Tensor | None:
         """The window that the spatial transformer cuts out: float [n, 3], (s, tx, ty); or None.
@@ -91,10 +91,7 @@ class DescriptorNetwork(nn.Module):
         """
         if self.transformer is None:
             return None
-        region: Tensor = self.transformer.region(  # type: ignore[operator]
-            self.fuse(image, mask)
-        )
-        return region
+        return self.transformer.region(self.fuse(image, mask))
 
 
 class SpatialHead(nn.Module):
@@ -224,12 +221,6 @@ def _fusion(config: ModelConfig) -> nn.Conv2d:
         convolution.weight.copy_(torch.cat([half, from_mask], dim=1).view(3, -1, 1, 1))
     convolution.weight.requires_grad_(config.fusion == "trained")
     return convolution
-
-
-def _transformer() -> nn.Module:
-    from aerialret.network.transformer import SpatialTransformer
-
-    return SpatialTransformer(3)
 
 
 def _head(config: ModelConfig, *, cells: int) -> tuple[nn.Module, int]:

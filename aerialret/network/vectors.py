@@ -3,12 +3,14 @@
 from typing import Literal, TypeAlias
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import normalize
 
 from aerialret.config import ModelConfig
-from aerialret.network.finish import Finish, Role, coded
+from aerialret.network.describer import Describer
+from aerialret.network.finish import Role, coded
 from aerialret.network.inputs import Pictures, fill_absent
+from aerialret.network.model import DescriptorNetwork
 
 Modality: TypeAlias = Literal["image+mask", "image", "mask"]
 """What a descriptor is made from."""
@@ -29,7 +31,7 @@ def views_of(config: ModelConfig, *, modality: Modality) -> int:
     return 2 if late and modality == "image+mask" else 1
 
 
-def vectors(network: nn.Module, seen: Pictures, modality: Modality, *, role: Role) -> Tensor:
+def vectors(network: Describer, seen: Pictures, modality: Modality, *, role: Role) -> Tensor:
     """The vectors of n pictures: float [n, V, R], V = 1 but for queries by late fusion.
 
     Args:
@@ -38,11 +40,9 @@ def vectors(network: nn.Module, seen: Pictures, modality: Modality, *, role: Rol
         modality: What may be looked at.
         role: Which side of the search they are for.
     """
-    config: ModelConfig = network.config  # type: ignore[assignment]
-    finish: Finish = network.finish  # type: ignore[assignment]
-    if not config.joins_descriptors:
+    config, finish, mask_finish = network.config, network.finish, network.mask_finish
+    if mask_finish is None:
         return _coded(finish(seen_by(network, seen, modality))[:, None], config, role)
-    mask_finish: Finish = network.mask_finish  # type: ignore[assignment]
     image = normalize(finish(seen_by(network, seen, "image")), dim=1) * (modality != "mask")
     there = seen.has_mask[:, None] & (modality != "image")
     mask = normalize(mask_finish(seen_by(network, seen, "mask")), dim=1) * there
@@ -56,22 +56,23 @@ def _coded(finished: Tensor, config: ModelConfig, role: Role) -> Tensor:
     return flat.view(*finished.shape[:2], -1)
 
 
-def seen_by(network: nn.Module, seen: Pictures, modality: Modality) -> Tensor:
+def seen_by(network: Describer, seen: Pictures, modality: Modality) -> Tensor:
     """What the network gives for pictures of which only `modality` may be looked at: float [n, R].
 
     Not finished, not normalised.
     """
-    result: Tensor = network(*_inputs(seen, modality)).float()
+    result: Tensor = network(*inputs_of(seen, modality)).float()
     return result
 
 
-def grid_cells(network: nn.Module, seen: Pictures, modality: Modality) -> Tensor:
+def grid_cells(network: Describer, seen: Pictures, modality: Modality) -> Tensor:
     """A unit vector for each cell of the pictures: float [n, channels, rows, columns]."""
-    result: Tensor = network.maps(*_inputs(seen, modality)).float()  # type: ignore[operator]
-    return result
+    assert isinstance(network, DescriptorNetwork), network.config.method
+    return network.maps(*inputs_of(seen, modality)).float()
 
 
-def _inputs(seen: Pictures, modality: Modality) -> tuple[Tensor, Tensor]:
+def inputs_of(seen: Pictures, modality: Modality) -> tuple[Tensor, Tensor]:
+    """Image and mask as the network takes them; the one stands in for the other if it is hidden."""
     no = torch.zeros_like(seen.has_mask)
     has_mask = {"image+mask": seen.has_mask, "image": no, "mask": ~no}[modality]
     has_image = no if modality == "mask" else ~no

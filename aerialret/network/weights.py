@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError
+from aerialret.network.describer import Describer
 from aerialret.network.importing.fitting import require_fit
 from aerialret.network.importing.matching import WeightsReport, fill
 from aerialret.network.importing.sources import TORCHVISION, read_source
@@ -22,7 +23,7 @@ def initial_network(
     tile_px: int,
     seed: int,
     on_weights: Callable[[WeightsReport], None] | None = None,
-) -> nn.Module:
+) -> Describer:
     """The method before training: random values from `seed`, then `config.weights`.
 
     Args:
@@ -45,7 +46,7 @@ def initial_network(
     return network
 
 
-def random_network(config: ModelConfig, *, tile_px: int, seed: int) -> nn.Module:
+def random_network(config: ModelConfig, *, tile_px: int, seed: int) -> Describer:
     """The method with random values from `seed`; the global generator stays as it is."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -60,7 +61,7 @@ def source_of(config: ModelConfig) -> str:
 
 
 def fill_network(
-    network: nn.Module, tensors: Mapping[str, Tensor], *, source: str, config: ModelConfig
+    network: Describer, tensors: Mapping[str, Tensor], *, source: str, config: ModelConfig
 ) -> WeightsReport:
     """Takes over what fits of a source's tensors.
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
-from aerialret.config import ModelConfig
+from aerialret.network.describer import Describer
 from aerialret.network.finish import Role
 from aerialret.network.methods import vector_length
 from aerialret.network.vectors import Modality, modalities_of, vectors, views_of
@@ -27,7 +27,7 @@ Autocast = Callable[[], AbstractContextManager[Any]]
 
 
 def ranks_among(
-    network: nn.Module,
+    network: Describer,
     places: PlacePixels,
     *,
     device: torch.device,
@@ -58,7 +58,7 @@ def ranks(query: Tensor, gallery: Tensor) -> NDArray[np.int64]:
 
 
 def described(
-    network: nn.Module,
+    network: Describer,
     places: PlacePixels,
     *,
     device: torch.device,
@@ -77,7 +77,7 @@ def described(
         autocast: Entered around each pass through the network.
         world: The processes that share the work; all get all vectors.
     """
-    config: ModelConfig = network.config  # type: ignore[assignment]
+    config = network.config
     asked = modalities_of(config)[0]
     held: Modality = "mask" if config.input == "either" else asked
     network.eval()
@@ -86,7 +86,7 @@ def described(
 
 
 def _of_date(
-    network: nn.Module,
+    network: Describer,
     pixels: DatePixels,
     modality: Modality,
     role: Role,
@@ -94,13 +94,12 @@ def _of_date(
     autocast: Autocast,
     world: World,
 ) -> Tensor:
-    config: ModelConfig = network.config  # type: ignore[assignment]
-    views = views_of(config, modality=modality) if role == "query" else 1
+    views = views_of(network.config, modality=modality) if role == "query" else 1
     parts = [torch.empty((0, views, vector_length(network)), device=device)]
     mine = world.share(len(pixels))
     for start in range(0, len(mine), DESCRIBE_AT_ONCE):
         rows = mine[start : start + DESCRIBE_AT_ONCE]
-        seen = whole(pixels, rows, device=device, side=config.input_px)
+        seen = whole(pixels, rows, device=device, side=network.config.input_px)
         with torch.inference_mode(), autocast():
             parts.append(vectors(network, seen, modality, role=role).float())
     # Out of inference mode, so that a loss may keep them.

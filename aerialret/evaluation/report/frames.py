@@ -9,7 +9,9 @@ from PIL import ImageDraw
 from aerialret.evaluation.photos import Photos
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality
-from aerialret.network.inputs import fill_absent, pictures
+from aerialret.network.inputs import pictures
+from aerialret.network.model import DescriptorNetwork
+from aerialret.network.vectors import inputs_of
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
 
@@ -54,15 +56,11 @@ def attended(model: Model, batch: TileBatch, *, modality: Modality) -> NDArray[n
         batch: One tile.
         modality: What it sees of the tile.
     """
-    if not hasattr(model.network, "attention"):
+    if not isinstance(model.network, DescriptorNetwork):
         return None
     with torch.inference_mode():
         seen = pictures(batch, config=model.config, device=model.device)
-        no = torch.zeros_like(seen.has_mask)
-        has_mask = {"image+mask": seen.has_mask, "image": no, "mask": ~no}[modality]
-        has_image = no if modality == "mask" else ~no
-        filled = fill_absent(seen.image, seen.mask, has_image=has_image, has_mask=has_mask)
-        region = model.network.attention(*filled)  # type: ignore[operator]
+        region = model.network.attention(*inputs_of(seen, modality))
     if region is None:
         return None
     scale, across, down = region[0].double().cpu().numpy()

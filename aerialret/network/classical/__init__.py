@@ -1,12 +1,11 @@
 """Classical methods: a configuration goes in, a module that describes images without a network."""
 
-from torch import nn
-
 from aerialret.config import ModelConfig
+from aerialret.network.describer import Describer
 
 
-def build_classical(config: ModelConfig) -> nn.Module:
-    """The classical method that `config.method` names, a `network.methods.Describer`.
+def build_classical(config: ModelConfig) -> Describer:
+    """The classical method that `config.method` names, without its finish.
 
     OpenCV and FAISS are imported only where the method needs them.
     """

@@ -11,11 +11,12 @@ import faiss as typed_faiss
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError
 from aerialret.network.classical.sift import SIFT_LENGTH, sift_features
+from aerialret.network.describer import Describer
 from aerialret.tiles.arrays import Image
 
 faiss: Any = typed_faiss  # its stubs lack the wrappers that its Python package adds
@@ -25,7 +26,7 @@ _DESCRIPTORS = 200_000  # of these tiles, that k-means sees
 _ITERATIONS = 20
 
 
-class BagOfWords(nn.Module):
+class BagOfWords(Describer):
     """Image to tf-idf of its visual words; the words are learnt by `fit`.
 
     Attributes:
@@ -40,8 +41,7 @@ class BagOfWords(nn.Module):
     idf: Tensor
 
     def __init__(self, config: ModelConfig, *, seed: int = 0) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.length = config.words
         self._seed = seed
         self.register_buffer("codebook", torch.zeros(config.words, SIFT_LENGTH))

@@ -7,9 +7,10 @@ share, so that the inner product is the Bhattacharyya coefficient. Nothing tells
 from itertools import product
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from aerialret.config import ModelConfig
+from aerialret.network.describer import Describer
 
 LEVELS = 8
 """Levels of each channel, evenly from 0 to 1."""
@@ -17,7 +18,7 @@ LEVELS = 8
 _STRIDES = (LEVELS * LEVELS, LEVELS, 1)
 
 
-class ColourHistogram(nn.Module):
+class ColourHistogram(Describer):
     """Image to the roots of the shares of 512 colours; nothing is learnt.
 
     Attributes:
@@ -26,8 +27,7 @@ class ColourHistogram(nn.Module):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.length = LEVELS**3
 
     def forward(self, image: Tensor, mask: Tensor) -> Tensor:

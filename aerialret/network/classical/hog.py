@@ -9,17 +9,18 @@ unlike instead of somewhat alike.
 import math
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d, avg_pool2d, pad
 
 from aerialret.config import ModelConfig
+from aerialret.network.describer import Describer
 from aerialret.network.inputs import luma
 
 _BLOCK = 3  # cells on a side of the neighbourhood that a cell is normalised by
 _LEAST_ENERGY = 1e-6  # about the square of a quarter of a grey level, the rounding of a flat area
 
 
-class HogDescriptor(nn.Module):
+class HogDescriptor(Describer):
     """Image to cells x cells x orientations; nothing is learnt.
 
     Attributes:
@@ -30,8 +31,7 @@ class HogDescriptor(nn.Module):
     """
 
     def __init__(self, config: ModelConfig) -> None:
-        super().__init__()
-        self.config = config
+        super().__init__(config)
         self.cells = config.hog_cells
         self.orientations = config.hog_orientations
         self.length = self.cells * self.cells * self.orientations

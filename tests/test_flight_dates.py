@@ -16,11 +16,7 @@ from aerialret.errors import ConfigurationError, MissingCrsError
 from aerialret.ingestion.flights.date_fields import found_fields
 from aerialret.ingestion.flights.date_values import read_dates, value_interval
 from aerialret.ingestion.flights.flight_dates import MIN_SHARE, FlightDates
-from aerialret.ingestion.flights.flight_graph import (
-    file_flight_dates,
-    intervals_in_names,
-    read_flight_dates,
-)
+from aerialret.ingestion.flights.flight_graph import file_flight_dates, read_flight_dates
 from aerialret.ingestion.flights.tile_intervals import tile_intervals
 from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.grid import Bounds, Grid, TileId
@@ -41,6 +37,12 @@ def flights(*dated: tuple[Any, str, str]) -> FlightDates:
 def area(left: float, bottom: float, right: float, top: float) -> Any:
     """A rectangle in metres from the corner of the shared territory."""
     return shapely.box(LEFT + left, TOP + bottom, LEFT + right, TOP + top)
+
+
+def interval_of(dated: FlightDates, bounds: Bounds) -> DateInterval | None:
+    """The days of one rectangle."""
+    first, last = dated.intervals_of([bounds])
+    return None if np.isnat(first[0]) else DateInterval(first[0].item(), last[0].item())
 
 
 @pytest.mark.parametrize(
@@ -127,13 +129,13 @@ def test_a_graph_gives_the_same_days_in_every_format(tmp_path: Path, suffix: str
     )
     dated = read_flight_dates([path], crs=CRS)
     tile = GRID.bounds(TileId(1, 0))
-    assert dated.interval_of(tile, crs=CRS) == DateInterval(date(2012, 7, 1), date(2012, 7, 1))
+    assert interval_of(dated, tile) == DateInterval(date(2012, 7, 1), date(2012, 7, 1))
 
 
 def test_named_fields_count_whatever_their_name(tmp_path: Path) -> None:
     path = write_layer(tmp_path / "g.gpkg", [area(0, -1000, 1000, 0)], A=[2003], B=[20040215])
     dated = read_flight_dates([path], crs=CRS, fields=["a", "b"])
-    assert dated.interval_of(GRID.bounds(TileId(0, 0)), crs=CRS) == DateInterval(
+    assert interval_of(dated, GRID.bounds(TileId(0, 0))) == DateInterval(
         date(2003, 1, 1), date(2004, 2, 15)
     )
 
@@ -166,7 +168,7 @@ def test_polygons_without_a_date_are_counted(tmp_path: Path) -> None:
         "dates of g.gpkg are those of date_cliche",
         "1 of 2 polygons of g.gpkg have no date",
     )
-    assert dated.interval_of(GRID.bounds(TileId(1, 0)), crs=CRS) is None
+    assert interval_of(dated, GRID.bounds(TileId(1, 0))) is None
 
 
 def test_a_graph_in_another_crs_dates_the_same_tiles(tmp_path: Path) -> None:
@@ -265,11 +267,4 @@ def test_files_date_the_ground_that_they_show(tmp_path: Path) -> None:
         crs=CRS,
     )
     both = Bounds(LEFT + 2000, TOP - 1000, LEFT + 4000, TOP)
-    assert dated.interval_of(both, crs=CRS) == DateInterval(date(2015, 7, 1), date(2015, 8, 2))
-
-
-def test_the_names_of_bd_ortho_give_a_year() -> None:
-    tile = Path("57-2015-0915-6895-LA93-0M50-E080.jp2")
-    assert intervals_in_names([tile, Path("photo-2015.tif")]) == {
-        tile: (date(2015, 1, 1), date(2015, 12, 31))
-    }
+    assert interval_of(dated, both) == DateInterval(date(2015, 7, 1), date(2015, 8, 2))

@@ -68,11 +68,6 @@ class GridLayout:
         """Numbers in a tile's vector."""
         return self.channels * sum(side * side for side in self.cells)
 
-    @property
-    def template_length(self) -> int:
-        """Numbers in a photo's vector."""
-        return self.channels * self.template * self.template
-
     def maps(self, gallery: Tensor) -> list[Tensor]:
         """Float [m, channels, side, side] for each scale, from vectors float [m, length]."""
         ends = np.cumsum([self.channels * side * side for side in self.cells]).tolist()

@@ -14,8 +14,6 @@ from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds
 
-FORMATS = ("table", "json", "geojson", "csv")
-
 COLUMNS = (
     "query", "rank", "tile", "date", "score", "rotation_deg", "x", "y", "side_m",
     "modality", "crs", "left", "bottom", "right", "top",
@@ -29,7 +27,12 @@ _METRE_DIGITS = 2
 
 
 def format_answers(answers: Sequence[PhotoAnswer], *, output_format: str) -> str:
-    """The answers in one of `FORMATS`, ending with a newline where there are any."""
+    """The answers as text, ending with a newline where there are any.
+
+    Args:
+        answers: Of every photo.
+        output_format: table, json, geojson or csv.
+    """
     writers = {"table": as_table, "json": as_json, "geojson": as_geojson, "csv": as_csv}
     return writers[output_format](answers)
 

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from aerialret.errors import ConfigurationError
 from aerialret.ingestion.crs import parse_crs, same_crs
 from aerialret.ingestion.flights.date_values import Days
-from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.grid import Bounds
 
 MIN_SHARE = 0.01
@@ -40,18 +39,6 @@ class FlightDates:
     def __post_init__(self) -> None:
         if not len(self.polygons) == len(self.first) == len(self.last):
             raise ConfigurationError("flight dates need a first and a last day for each polygon")
-
-    def interval_of(self, bounds: Bounds, *, crs: str) -> DateInterval | None:
-        """The days on which the ground in `bounds` was flown, or None where no polygon says.
-
-        Args:
-            bounds: A rectangle.
-            crs: The coordinate system of `bounds`.
-        """
-        first, last = self.in_crs(crs).intervals_of([bounds])
-        if np.isnat(first[0]):
-            return None
-        return DateInterval(first[0].item(), last[0].item())
 
     def intervals_of(self, rectangles: Sequence[Bounds]) -> tuple[Days, Days]:
         """The first and last day of each rectangle, in `crs`; NaT where no polygon says."""

@@ -1,6 +1,6 @@
 """Mosaicking graphs and dated files: vector files or rasters go in, `FlightDates` come out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from aerialret.ingestion.crs import crs_name
 from aerialret.ingestion.flights.date_fields import DateFields, found_fields, named_fields
 from aerialret.ingestion.flights.date_values import DateColumn, read_dates
 from aerialret.ingestion.flights.flight_dates import FlightDates, joined
-from aerialret.ingestion.imagery.bdortho_names import parse_name
 from aerialret.ingestion.vectors.ground_shapes import ground_shapes, is_polygon
 from aerialret.ingestion.vectors.vector_layers import VectorLayer, crs_of, layers_of, read_features
 
@@ -53,7 +52,7 @@ def file_flight_dates(intervals: Mapping[Path, tuple[date, date]], *, crs: str) 
     """The footprints of rasters, each with the days on which it was flown.
 
     Args:
-        intervals: First and last day of each raster, as STAC items or file names tell them.
+        intervals: First and last day of each raster, as STAC items tell them.
         crs: The coordinate system of the answer.
     """
     paths = sorted(intervals)
@@ -63,16 +62,6 @@ def file_flight_dates(intervals: Mapping[Path, tuple[date, date]], *, crs: str) 
         last=np.array([intervals[path][1] for path in paths], "datetime64[D]"),
         crs=crs,
     )
-
-
-def intervals_in_names(paths: Iterable[Path]) -> dict[Path, tuple[date, date]]:
-    """The year that BD ORTHO's file names give, as 57-2015-0915-6895-LA93-0M50-E080.jp2 does."""
-    names = {path: parse_name(path) for path in paths}
-    return {
-        path: (date(name.year, 1, 1), date(name.year, 12, 31))
-        for path, name in names.items()
-        if name is not None
-    }
 
 
 def _footprint(path: Path, *, crs: str) -> Any:

@@ -1,0 +1,46 @@
+"""Doubts: a photo's place and the pairs behind it go in, why it cannot be comes out, in words."""
+
+import math
+
+import numpy as np
+
+from aerialret.verification.chance import log10_false_alarms
+from aerialret.verification.location import Location
+from aerialret.verification.pairs import Found
+from aerialret.verification.transform import is_sound
+
+LEAST_BELIEVABLE = 8
+"""Pairs that must agree, however unlikely it is: repeated things (rows of trees, of roofs) agree
+more often than scattered points do. See docs/verify.md for what was measured."""
+
+MOST_FALSE_ALARMS = 1e-6
+"""Agreements as large that random matches would give, at most."""
+
+LEAST_SPREAD = 0.06
+"""How far the control points must spread (their standard deviation along the shorter axis), as a
+share of the photo's shorter side: pairs in one corner tell little of the others."""
+
+
+def doubt(location: Location, *, least_inliers: int = LEAST_BELIEVABLE) -> str:
+    """Why what `location` shows cannot be, in words; nothing where it can."""
+    width, height = location.width, location.height
+    upright = np.diag([1.0, -1.0, 1.0]) @ location.matrix  # northings grow upwards, rows downwards
+    if not is_sound(upright, width=width, height=height):
+        return "the photo would be folded or stretched"
+    if location.inliers < least_inliers:
+        return f"only {location.inliers} of {location.matches} matches agree"
+    spread = float(np.sqrt(max(np.linalg.eigvalsh(np.cov(location.points.photo.T))[0], 0)))
+    if spread < LEAST_SPREAD * min(width, height):
+        return f"its {location.inliers} control points lie on one line or spot"
+    return ""
+
+
+def chance_doubt(found: Found, *, tolerance_px: float) -> str:
+    """Why what was found may be an accident, in words; nothing where it hardly can be."""
+    agreeing, matches = found.fit.count, len(found.photo)
+    alarms = log10_false_alarms(
+        agreeing=agreeing, matches=matches, kind=found.fit.kind, tolerance_px=tolerance_px,
+        area_px=found.area_px,
+    )  # fmt: skip
+    likely = alarms > math.log10(MOST_FALSE_ALARMS)
+    return f"that {agreeing} of {matches} matches agree may be chance" if likely else ""

@@ -1,6 +1,7 @@
 """The figures and tables of a comparison, from ranks alone."""
 
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 from aerialret.comparison.bootstrap import intervals, resampled_means
-from aerialret.comparison.charts import bar_chart, recall_charts
+from aerialret.comparison.charts import HIGHLIGHTED, bar_chart, recall_charts
 from aerialret.comparison.figures import HEADLINE, METRICS, figures, recall_curve
 from aerialret.comparison.markdown import (
     count_text,
@@ -189,10 +190,12 @@ def test_the_best_of_each_column_is_bold_and_ties_all_are(found: pd.DataFrame) -
     for column in range(6, 10):
         values = [float(line[column].strip("* |").split()[0].strip("*")) for line in lines[2:]]
         bold = [line[column].startswith("**") for line in lines[2:]]
-        assert bold == [value == max(values) for value in values]
+        assert bold == [value == max(values) > 0 for value in values]
     twins = found.assign(value=0.25)
     rows = method_rows(outcome(), twins)
     assert all(cell.best for row in rows for cell in row.cells.values())
+    nothing = method_rows(outcome(), found.assign(value=0.0004))
+    assert not any(cell.best for row in nothing for cell in row.cells.values())
 
 
 def test_a_row_stands_for_each_comparison_with_the_headline_first(found: pd.DataFrame) -> None:
@@ -236,14 +239,46 @@ def test_the_charts_draw_every_method_under_every_protocol(found: pd.DataFrame) 
     rows = [row for row in method_rows(outcome(), found) if row.headline]
     charts = recall_charts(rows, queries())
     assert [chart.title for chart in charts] == ["aligned", "hard"]
-    assert [line.label for line in charts[1].lines] == ["plain", "fused"]
-    fused = dict(charts[0].lines[1].points)
+    assert {line.label for line in charts[1].lines} == {"plain", "fused"}
+    fused = dict(next(line.points for line in charts[0].lines if line.label == "fused"))
     value = found[
         (found["method"] == "fused") & (found["comparison"] == "image+mask")
         & (found["scope"] == HEADLINE) & (found["protocol"] == "aligned")
     ].set_index("metric")["value"]  # fmt: skip
     assert fused[5] == pytest.approx(value["recall@5"])
     assert bar_chart(rows, protocols=("aligned", "hard")).count("<rect") == 4
+
+
+def test_of_many_methods_the_best_have_a_colour_and_the_others_are_grey() -> None:
+    parts = []
+    for method in range(HIGHLIGHTED + 3):
+        for protocol in ("aligned", "hard"):
+            place = 1 + (method if protocol == "aligned" else 7 - method)
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "method": f"m{method}", "seed": 0, "protocol": protocol,
+                        "comparison": "image", "query": [0, 1], "split": "test", "in_scope": True,
+                        "rank": pd.Series([place, 1], dtype="Int64"),
+                    }
+                )
+            )  # fmt: skip
+    table = pd.concat(parts, ignore_index=True)
+    many = Outcome(
+        queries=table, methods=tuple(facts(name) for name in table["method"].unique()), failures=()
+    )
+    rows = method_rows(many, figures(table, resamples=10))
+    aligned, hard = recall_charts(rows, table)
+    assert [line.label for line in aligned.lines] == ["m0", "m1", "m2", "m3", "m4"]
+    assert [line.label for line in hard.lines][:3] == ["m7", "m6", "m5"]
+    assert aligned.others == hard.others == 3
+    colours = {line.label: line.colour for line in aligned.lines}
+    again = {line.label: line.colour for line in hard.lines}
+    assert all(colours[name] == again[name] for name in {*colours} & {*again})
+    assert len({*colours.values(), *again.values()}) == len({*colours, *again})
+    drawn = re.findall(r'stroke="(#\w+)" stroke-width="1.1".*?<title>(\w+)</title>', aligned.svg)
+    assert [name for _, name in drawn] == ["m5", "m6", "m7"]
+    assert not {colour for colour, _ in drawn} & {*colours.values()}
 
 
 # Methods

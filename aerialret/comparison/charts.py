@@ -1,6 +1,6 @@
 """The comparison's charts: rows and ranks go in, SVG elements and their legends come out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import NamedTuple
 
@@ -19,25 +19,39 @@ _COLOURS = (
 )  # fmt: skip
 _DASHES = ("", "7 4", "2 3", "9 3 2 3")
 
+GREY = "#b8c0c6"
+"""Of the curves of all other methods."""
+
+HIGHLIGHTED = 5
+"""Methods that have a colour in a chart of curves; more could not be told apart."""
+
 _BARS, _LABEL, _RIGHT, _BAR, _GAP, _TOP = 450, 90, 60, 13, 12, 8
 _LETTER = 7.2
 """Width of a letter of a label, at most."""
 
 
 class Chart(NamedTuple):
-    """A chart, its title, and the lines that its legend names."""
+    """A chart, its title, the lines that its legend names, and how many others there are."""
 
     title: str
     svg: str
     lines: tuple[Line, ...]
+    others: int
 
 
 def recall_charts(rows: Sequence[Row], queries: pd.DataFrame) -> list[Chart]:
-    """Recall at 1 to 100 of every method by its headline: a chart for each protocol."""
+    """Recall at 1 to 100 of every method by its headline: a chart for each protocol.
+
+    The best `HIGHLIGHTED` by map@5 have a colour, the same in every chart; the others are grey.
+    """
     counted = queries[queries["in_scope"].astype(bool)]
+    tables = {str(name): table for name, table in counted.groupby("protocol", sort=False)}
+    best = {protocol: _best(rows, protocol) for protocol in tables}
+    coloured = dict.fromkeys(name for names in best.values() for name in names)
+    styles = {name: _style(place) for place, name in enumerate(coloured)}
     return [
-        _recall_chart(str(protocol), rows, table)
-        for protocol, table in counted.groupby("protocol", sort=False)
+        _recall_chart(protocol, rows, table, {name: styles[name] for name in best[protocol]})
+        for protocol, table in tables.items()
     ]
 
 
@@ -62,17 +76,45 @@ def protocol_colour(place: int) -> str:
     return _COLOURS[place % len(_COLOURS)]
 
 
-def _recall_chart(protocol: str, rows: Sequence[Row], queries: pd.DataFrame) -> Chart:
-    lines = []
-    for number, row in enumerate(rows):
-        own = (queries["method"] == row.facts.name) & (queries["comparison"] == row.comparison)
-        dash = _DASHES[number // len(_COLOURS) % len(_DASHES)]
-        points = recall_curve(queries.loc[own, "rank"], depths=_DEPTHS)
-        lines.append(Line(label=row.name, points=points, colour=protocol_colour(number), dash=dash))
+def _best(rows: Sequence[Row], protocol: str) -> list[str]:
+    """Names of the best methods under a protocol, the best first."""
+    found = {row.name: row.cells.get((protocol, MAP_KEY)) for row in rows}
+    values = {name: cell.value for name, cell in found.items() if cell is not None}
+    return sorted(values, key=lambda name: -values[name])[:HIGHLIGHTED]
+
+
+def _style(place: int) -> tuple[str, str]:
+    """Colour and dashes of a method's curves."""
+    return protocol_colour(place), _DASHES[place // len(_COLOURS) % len(_DASHES)]
+
+
+def _recall_chart(
+    protocol: str,
+    rows: Sequence[Row],
+    queries: pd.DataFrame,
+    styles: Mapping[str, tuple[str, str]],
+) -> Chart:
+    """The chart; `styles` are those of the highlighted methods, the best first."""
+    points = {row.name: _curve(row, queries) for row in rows}
+    grey = [
+        Line(label=name, points=found, colour=GREY, width=1.1)
+        for name, found in points.items()
+        if name not in styles
+    ]
+    bright = [
+        Line(label=name, points=points[name], colour=colour, dash=dash)
+        for name, (colour, dash) in styles.items()
+    ]
     x = Axis(title="k", ticks=(1, 2, 5, 10, 20, 50, 100), logarithmic=True)
     y = Axis(title="share found", ticks=_TICKS, digits=1)
     label = f"Share of places found among the first k answers by each method, queries {protocol}"
-    return Chart(protocol, line_chart(lines, x=x, y=y, label=label), tuple(lines))
+    svg = line_chart([*grey, *reversed(bright)], x=x, y=y, label=label)
+    return Chart(protocol, svg, tuple(bright), len(grey))
+
+
+def _curve(row: Row, queries: pd.DataFrame) -> list[tuple[int, float]]:
+    own = (queries["method"] == row.facts.name) & (queries["comparison"] == row.comparison)
+    return recall_curve(queries.loc[own, "rank"], depths=_DEPTHS)
 
 
 def _group(row: Row, top: float, protocols: Sequence[str]) -> list[str]:

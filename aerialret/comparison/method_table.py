@@ -30,7 +30,7 @@ class Cell:
         high: Upper end.
         std: Standard deviation over the seeds; NaN for one seed.
         queries: How many there were.
-        best: Whether no figure of its column is higher.
+        best: Whether it is above 0 and no figure of its column is higher.
     """
 
     value: float
@@ -106,7 +106,10 @@ def cell_of(figure: object) -> Cell:
 
 
 def _with_best(rows: list[Row]) -> list[Row]:
-    """The rows with the best cell of each column marked, ties at the shown digits alike."""
+    """The rows with the best cell of each column marked, ties at the shown digits alike.
+
+    Where nothing is above 0 at the shown digits, nothing is best.
+    """
     columns = {key for row in rows for key in row.cells}
     best = {
         key: max(round(row.cells[key].value, DIGITS) for row in rows if key in row.cells)
@@ -116,7 +119,7 @@ def _with_best(rows: list[Row]) -> list[Row]:
         replace(
             row,
             cells={
-                key: replace(cell, best=round(cell.value, DIGITS) == best[key])
+                key: replace(cell, best=0 < best[key] == round(cell.value, DIGITS))
                 for key, cell in row.cells.items()
             },
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from aerialret.comparison.bootstrap import LEVEL
-from aerialret.comparison.charts import bar_chart, protocol_colour, recall_charts
+from aerialret.comparison.charts import GREY, bar_chart, protocol_colour, recall_charts
 from aerialret.comparison.markdown import count_text, duration_text, published_text
 from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row
 from aerialret.comparison.outcome import Outcome
@@ -46,6 +46,7 @@ def render_page(
         bars=bar_chart(headlines, protocols=protocols) if headlines else "",
         bar_legend=[(name, protocol_colour(n)) for n, name in enumerate(protocols)],
         recall=recall_charts(headlines, outcome.queries) if headlines else [],
+        grey=GREY,
         failures=outcome.failures,
         study=study,
         lines=lines or {},
@@ -70,6 +71,9 @@ def _lead(rows: Sequence[Row], protocols: Sequence[str]) -> str:
             continue
         best = max(measured, key=lambda row: row.cells[protocol, MAP_KEY].value)
         cell = best.cells[protocol, MAP_KEY]
+        if cell.value == 0:
+            told.append(f"Queries {protocol}: no method finds any place.")
+            continue
         told.append(
             f"Queries {protocol}: {best.name} is best with a {MAP_KEY} of {cell.value:.3f} "
             f"({LEVEL:.0%} interval {cell.low:.3f} to {cell.high:.3f}, {cell.queries:,} queries)."

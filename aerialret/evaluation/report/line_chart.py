@@ -19,6 +19,7 @@ class Line:
         colour: A CSS colour.
         dash: SVG's stroke-dasharray; empty for a solid line.
         dots: Whether each point is marked.
+        width: Of the stroke, in pixels of the chart.
     """
 
     label: str
@@ -26,6 +27,7 @@ class Line:
     colour: str
     dash: str = ""
     dots: bool = False
+    width: float = 2.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,8 +123,9 @@ def _line(line: Line, x: Axis, y: Axis) -> list[str]:
     path = " ".join(f"{at},{value}" for at, value in points)
     dash = f' stroke-dasharray="{line.dash}"' if line.dash else ""
     parts = [
-        f'<polyline points="{path}" fill="none" stroke="{line.colour}" stroke-width="2.2" '
-        f'stroke-linejoin="round"{dash}><title>{escape(line.label)}</title></polyline>'
+        f'<polyline points="{path}" fill="none" stroke="{line.colour}" '
+        f'stroke-width="{line.width:g}" stroke-linejoin="round"{dash}>'
+        f"<title>{escape(line.label)}</title></polyline>"
     ]
     if line.dots:
         parts += [

@@ -49,6 +49,17 @@ def test_a_truth_value_is_no_number() -> None:
         ("split", "method", "file", "names no file"),
         ("model", "head_strides", [1, 2], "one stride for each"),
         ("grid", "tile_px", 8, "from 16"),
+        ("model", "head_filters", [-4, 3, 2], r"model\.head_filters is -4, but must be at least 1"),
+        ("model", "head_strides", [1, 0, 1], r"model\.head_strides is 0, but must be at least 1"),
+        ("train", "weight_decay", -1, "at least 0"),
+        ("train", "threads", -1, "at least 0"),
+        ("train", "seed", -1, "at least 0"),
+        ("train", "hard_below", 7, "from 0 to 1"),
+        ("train", "rate_head", -1, r"train\.rate_head is -1, but must be from 0 to 1"),
+        ("train", "rate_trunk", float("nan"), r"train\.rate_trunk is nan"),
+        ("train", "margin", float("inf"), r"train\.margin is inf, but must be at least 0"),
+        ("split", "seed", -1, "at least 0"),
+        ("evaluate", "seed", -1, r"evaluate\.seed is -1"),
     ],
 )
 def test_an_illegal_value_says_what_is_legal(

@@ -99,6 +99,9 @@ class ModelConfig:
         check_range("model.hog_cells", self.hog_cells, low=1)
         check_range("model.hog_orientations", self.hog_orientations, low=2)
         check_range("model.words", self.words, low=2)
+        for filters, stride in zip(self.head_filters, self.head_strides, strict=False):
+            check_range("model.head_filters", filters, low=1)
+            check_range("model.head_strides", stride, low=1)
         if len(self.head_filters) != len(self.head_strides):
             raise ConfigurationError(
                 f"model.head_filters has {len(self.head_filters)} entries, but model.head_strides "

@@ -48,6 +48,7 @@ class SplitConfig:
         check_choices(self)
         check_range("split.block_tiles", self.block_tiles, low=1)
         check_range("split.buffer_tiles", self.buffer_tiles, low=0)
+        check_range("split.seed", self.seed, low=0)
         check_range("split.val_share", self.val_share, low=0, high=1)
         check_range("split.test_share", self.test_share, low=0, high=1)
         check_range(
@@ -118,6 +119,7 @@ class EvaluateConfig:
 
     def __post_init__(self) -> None:
         check_choices(self)
+        check_range("evaluate.seed", self.seed, low=0)
         check_range("evaluate.worst", self.worst, low=0)
 
 

@@ -27,11 +27,11 @@ def check_choices(section: object) -> None:
 
 
 def check_range(name: str, value: float, *, low: float, high: float = float("inf")) -> None:
-    """Checks that a number lies in [low, high].
+    """Checks that a number is finite and lies in [low, high].
 
     Raises:
         ConfigurationError: It does not.
     """
-    if not low <= value <= high:
+    if not low <= value <= high or value == float("inf"):
         limits = f"at least {low:g}" if high == float("inf") else f"from {low:g} to {high:g}"
         raise ConfigurationError(f"{name} is {value:g}, but must be {limits}")

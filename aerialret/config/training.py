@@ -142,6 +142,12 @@ class TrainConfig:
         check_range("train.zoom", self.zoom, low=1, high=4)
         check_range("train.grey_share", self.grey_share, low=0, high=1)
         check_range("train.colour_jitter", self.colour_jitter, low=0)
+        check_range("train.hard_below", self.hard_below, low=0, high=1)
+        check_range("train.weight_decay", self.weight_decay, low=0)
+        check_range("train.threads", self.threads, low=0)
+        check_range("train.seed", self.seed, low=0)
+        for part in ("fusion", "transformer", "trunk", "head", "similarity", "proxies"):
+            check_range(f"train.rate_{part}", getattr(self, f"rate_{part}"), low=0, high=1)
         if len(self.dates) not in (0, 2):
             raise ConfigurationError(f"train.dates has {len(self.dates)} entries, but takes 2")
 

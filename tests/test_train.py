@@ -17,6 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from aerialret.config import ModelConfig, Pipeline, QueryConfig, SplitConfig, TrainConfig
 from aerialret.errors import (
     ConfigurationError,
+    DivergedTrainingError,
     NothingToDoError,
     UnknownDateError,
     WouldOverwriteError,
@@ -173,6 +174,13 @@ def test_an_unfinished_training_is_not_dropped_for_another_request(
         train(tileset, tmp_path / "model", pipeline=with_train(seed=9))
     longer = train(tileset, tmp_path / "model", pipeline=with_train(epochs=2), resume=True)
     assert (longer.resumed_at, longer.epochs) == (1, 2)
+
+
+def test_a_training_that_diverges_makes_no_model(tileset: TileSet, tmp_path: Path) -> None:
+    asked = with_train(colour_jitter=1000.0)
+    with pytest.raises(DivergedTrainingError, match=r"its loss is nan in epoch 1; lower the rates"):
+        train(tileset, tmp_path / "model", pipeline=asked)
+    assert not (tmp_path / "model").exists()
 
 
 def test_no_epochs_write_the_untrained_network(tileset: TileSet, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """One training between its staging folder and its end: epochs, the best of them, what is fitted."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 
 from aerialret import atomic
 from aerialret.config import Pipeline
+from aerialret.errors import DivergedTrainingError
 from aerialret.network.checkpoint import (
     HISTORY_NAME,
     SIMILARITY_NAME,
@@ -166,6 +168,7 @@ class Run:
             stage += f" ({course.told})" if course.told else ""
             course.begin()
         loss = training.run_epoch(self.train, progress=self._ticker(stage))
+        _require_number(loss, epoch=training.epoch)
         if course:
             course.trained()
         row = self._kept(training, self._validate(training), loss=loss)
@@ -235,3 +238,16 @@ class Run:
     def _ticker(self, stage: str) -> Callable[[int, int], None] | None:
         progress = self.progress
         return (lambda done, total: progress(stage, done, total)) if progress else None
+
+
+def _require_number(loss: float, *, epoch: int) -> None:
+    """Does nothing for a finite loss; weights that are no numbers would find nothing.
+
+    Raises:
+        DivergedTrainingError: It is NaN or infinite.
+    """
+    if not math.isfinite(loss):
+        raise DivergedTrainingError(
+            f"the training has diverged: its loss is {loss} in epoch {epoch}; lower the rates "
+            "(train.rate_trunk, ...) or train.colour_jitter, and run it again with --replace"
+        )

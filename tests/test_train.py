@@ -248,6 +248,14 @@ def test_what_cannot_be_trained_is_told_before_anything_starts(
         train(tileset, tmp_path / "model", pipeline=asked)
 
 
+@pytest.mark.parametrize("seen", ["mask", "either"])
+def test_masks_by_themselves_are_not_trained_on_tiles_without(tmp_path: Path, seen: str) -> None:
+    bare = tiny_tileset(tmp_path / "bare", masks=False)
+    asked = replace(PIPELINE, model=replace(PIPELINE.model, input=seen))
+    with pytest.raises(ConfigurationError, match=f"model.input is '{seen}', but date 2019"):
+        train(bare, tmp_path / "model", pipeline=asked)
+
+
 @pytest.mark.parametrize(
     "keys", [{"method": "hog", "hog_cells": 4}, {"head": "gem", "whitening": True, "dimensions": 6}]
 )

@@ -95,6 +95,23 @@ def require_trainable(pipeline: Pipeline) -> None:
         )
 
 
+def require_masks(tileset: TileSet, *, dates: tuple[str, str], pipeline: Pipeline) -> None:
+    """Does nothing where the tiles have the masks that the method cannot do without.
+
+    Raises:
+        ConfigurationError: It sees masks by themselves, but a date has none.
+    """
+    pairs_modalities = pipeline.model.input == "either" and pipeline.train.epochs > 0
+    if pipeline.model.input != "mask" and not pairs_modalities:
+        return
+    bare = [date for date in dates if not tileset.has_masks(date)]
+    if bare:
+        raise ConfigurationError(
+            f"model.input is {pipeline.model.input!r}, but date {bare[0]} of {tileset.folder} has "
+            "no vectors; ingest it again with '--vectors', or set model.input = 'image'"
+        )
+
+
 def _at_both_dates(tileset: TileSet, places: list[TileId], dates: tuple[str, str]) -> list[TileId]:
     both = set(tileset.tiles(dates[0])) & set(tileset.tiles(dates[1]))
     return [place for place in places if place in both]

@@ -29,7 +29,12 @@ from aerialret.training.describing import ranks_among
 from aerialret.training.distributed import World
 from aerialret.training.fitting import fit, needs_fitting
 from aerialret.training.history import History
-from aerialret.training.loading import require_trainable, training_pixels, validation_pixels
+from aerialret.training.loading import (
+    require_masks,
+    require_trainable,
+    training_pixels,
+    validation_pixels,
+)
 from aerialret.training.loop import Training
 
 STATE_NAME = "state.pt"
@@ -77,7 +82,8 @@ class Run:
         on_weights: Told what of the initial weights fitted, where any are loaded.
 
     Raises:
-        ConfigurationError: Descriptors that are joined afterwards were to be trained.
+        ConfigurationError: Descriptors that are joined afterwards were to be trained, or a method
+            that sees masks by themselves on tiles without.
         NothingToDoError: There are too few places.
     """
 
@@ -97,6 +103,7 @@ class Run:
         if config.threads:
             torch.set_num_threads(config.threads)
         require_trainable(pipeline)
+        require_masks(tileset, dates=dates, pipeline=pipeline)
         self.staging, self.config, self.dates, self.split = staging, config, dates, split
         self.world = world
         self.progress = progress if world.is_first else None

@@ -18,6 +18,7 @@ from aerialret.config import (
     TrainConfig,
 )
 from aerialret.errors import ConfigurationError, NotAnArtefactError
+from aerialret.evaluation.placing import window_of
 from aerialret.network import dense
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.dense import GridLayout, best_fit, dense_similarities
@@ -181,6 +182,9 @@ def test_a_window_of_a_tile_is_found_in_it_where_it_was_cut(model: Model) -> Non
     assert fit.scale == 0.5
     assert fit.x == pytest.approx((16 + 32) / 128, abs=0.03)
     assert fit.y == pytest.approx((48 + 32) / 128, abs=0.03)
+    corners = window_of(fit, views=4, rotations=4).corners() * 128
+    expected = [[16, 112], [16, 48], [80, 48], [80, 112]]  # of the cut
+    np.testing.assert_allclose(corners, expected, atol=4)
 
 
 def test_an_index_of_cells_finds_a_turned_cut_and_says_where_it_lies(

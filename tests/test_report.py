@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Picture
 
+from aerialret.config import ModelConfig, QueryConfig
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.report import render_report
@@ -20,9 +21,10 @@ from aerialret.evaluation.report.curves import error_chart, recall_chart
 from aerialret.evaluation.report.frames import (
     ATTENTION_COLOUR,
     FOOTPRINT_COLOUR,
+    PLACED_COLOUR,
     attended,
-    footprint,
     framed,
+    within_tile,
 )
 from aerialret.evaluation.report.line_chart import Axis, Line, even_ticks, line_chart
 from aerialret.evaluation.report.misses import worst_misses
@@ -297,14 +299,39 @@ def test_a_displaced_card_shows_the_photo_and_where_it_was_cut(displaced: Evalua
     assert np.abs(pixels_of(card.panels[0].image) - np.asarray(photo, np.int16)).mean() < 6
     right = pixels_of(card.panels[2].image)
     yellow = np.abs(right - np.array(FOOTPRINT_COLOUR)).max(axis=2) < 70
-    corners = footprint(
-        displaced.photos, row, tile=TileId.from_place(card.place), grid=displaced.tileset.grid
-    )
+    corners = within_tile(
+        displaced.photos.shown.corners_m[row], tile=TileId.from_place(card.place),
+        grid=displaced.tileset.grid,
+    )  # fmt: skip
     middles = ((corners + np.roll(corners, 1, axis=0)) / 2 * 192).astype(int)
     for across, down in middles:
         assert yellow[down - 3 : down + 4, across - 3 : across + 4].any()
     turn = displaced.table["rotation_deg"][row]
     assert f"turned {turn:.0f}°" in card.panels[0].caption
+
+
+def test_a_report_of_grids_frames_where_the_first_answer_puts_the_photo(tmp_path: Path) -> None:
+    tileset = tiny_tileset(tmp_path / "t", cols=4, rows=3, tile_px=64)
+    config = ModelConfig(
+        backbone="resnet18", trunk="layer3", weights="none", head="grid", grid_channels=16,
+        input="image", input_px=32,
+    )  # fmt: skip
+    model = load_model(tiny_model(tmp_path / "m", tileset, config=config))
+    asking = QueryConfig(rotations=4)
+    found = run_evaluation(tileset, model, dates=DATES, protocol="hard", asking=asking)
+    measured = found.trained["image"]
+    assert measured.placed_m is not None
+    apart = measured.placed_m.mean(axis=1) - found.photos.shown.centres_m
+    np.testing.assert_allclose(measured.distance_m, np.hypot(*apart.T))
+    found.table["in_scope"] = found.table["rank"].notna()
+    page = Page(render_report(found, worst=1, parents={}))
+    assert "framed: where the first answer puts the photo" in page.text
+    card = worst_misses(found, count=1).cards[0]
+    pink, none = (
+        (np.abs(pixels_of(panel.image) - np.array(PLACED_COLOUR)).max(axis=2) < 60).sum()
+        for panel in card.panels[1:]
+    )
+    assert pink > 100 > none
 
 
 def pixels_of(uri: str) -> np.ndarray:
@@ -316,7 +343,7 @@ def test_a_footprint_begins_at_the_photos_upper_left(displaced: Evaluation) -> N
     """Turned counter-clockwise by t, the photo's upper edge runs t clockwise on the map."""
     row = 4
     tile, grid = displaced.photos.tiles[row], displaced.tileset.grid
-    corners = footprint(displaced.photos, row, tile=tile, grid=grid)
+    corners = within_tile(displaced.photos.shown.corners_m[row], tile=tile, grid=grid)
     assert ((corners > -1e-9) & (corners < 1 + 1e-9)).all()
     across, down = corners[1] - corners[0]
     turn = math.radians(displaced.table["rotation_deg"][row])

@@ -12,12 +12,13 @@ from aerialret.config import QueryConfig
 from aerialret.evaluation.comparisons import Comparison
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.photos import Photos
+from aerialret.evaluation.placing import placed_corners_m
 from aerialret.evaluation.protocols import photographed
 from aerialret.evaluation.ranking import Ranking, Similarity, rank_gallery
 from aerialret.evaluation.reranking import reranked
 from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model
-from aerialret.network.dense import best_fit, dense_similarities
+from aerialret.network.dense import dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries
 from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
@@ -44,6 +45,8 @@ class Measurement:
         own_scores: float32 [n], score of each query and its right place; NaN where none.
         distance_m: float64 [n], from where the first result puts the photo's centre (the centre of
             its tile, but for methods that tell more) to where it is; NaN where there is no result.
+        placed_m: float64 [n, 4, 2], see `aerialret.evaluation.placing.placed_corners_m`; None for
+            methods that tell the tile alone.
     """
 
     comparison: Comparison
@@ -51,6 +54,7 @@ class Measurement:
     nearest: Neighbours
     own_scores: NDArray[np.float32]
     distance_m: NDArray[np.float64]
+    placed_m: NDArray[np.float64] | None = None
 
 
 class Comparer:
@@ -98,8 +102,8 @@ class Comparer:
             top=max(RESULTS_KEPT, self._asking.rerank_top) if checks else RESULTS_KEPT,
         )  # fmt: skip
         found = self._checked(found) if checks else found
-        centres = self._centres(queries, gallery, found.nearest.rows[:, 0])
-        return self._measurement(comparison, found, centres)
+        placed = self._placed(queries, gallery, found.nearest.rows[:, 0])
+        return self._measurement(comparison, found, placed)
 
     def _similarity(self) -> Similarity:
         """How this method scores queries and gallery."""
@@ -107,22 +111,22 @@ class Comparer:
             return similarities
         return partial(dense_similarities, layout=self._model.layout, device=self._model.device)
 
-    def _centres(
+    def _placed(
         self, queries: NDArray[np.float32], gallery: Descriptors, first: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """Where each photo's first result says that its centre lies, x and y: float64 [n, 2]."""
-        tiles = self._tileset.tiles(self._photos.dates.gallery)
-        grid = self._tileset.grid
-        centres = photographed(grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m[first]
+    ) -> NDArray[np.float64] | None:
+        """Where in its first result each photo lies; None for methods that do not tell."""
         if not self._model.config.is_grid:
-            return centres
-        for row in np.flatnonzero(first != NO_ROW):
-            fit = best_fit(
-                queries[row], gallery[first[row]], layout=self._model.layout,
-                device=self._model.device,
-            )  # fmt: skip
-            centres[row] += (np.array([fit.x, fit.y]) - 0.5) * [1, -1] * grid.tile_size_m
-        return centres
+            return None
+        return placed_corners_m(
+            queries, gallery, first, model=self._model, grid=self._tileset.grid,
+            tiles=tuple(self._tileset.tiles(self._photos.dates.gallery)),
+            rotations=self._asking.rotations,
+        )  # fmt: skip
+
+    def _tile_centres(self) -> NDArray[np.float64]:
+        """The centres of the gallery's tiles, x and y: float64 [m, 2]."""
+        tiles = self._tileset.tiles(self._photos.dates.gallery)
+        return photographed(self._tileset.grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m
 
     def _checked(self, found: Ranking) -> Ranking:
         """The ranking after a check of the first results by local features."""
@@ -142,16 +146,19 @@ class Comparer:
         )
 
     def _measurement(
-        self, comparison: Comparison, found: Ranking, centres: NDArray[np.float64]
+        self, comparison: Comparison, found: Ranking, placed: NDArray[np.float64] | None
     ) -> Measurement:
         nearest = found.nearest
+        first = nearest.rows[:, 0]
+        centres = self._tile_centres()[first] if placed is None else placed.mean(axis=1)
         kept = Neighbours(nearest.rows[:, :RESULTS_KEPT], nearest.scores[:, :RESULTS_KEPT])
         return Measurement(
             comparison=comparison,
             ranks=found.ranks,
             nearest=kept,
             own_scores=found.own_scores,
-            distance_m=_distances_m(centres, self._photos, kept.rows[:, 0]),
+            distance_m=_distances_m(centres, self._photos, first),
+            placed_m=placed,
         )
 
     def _asked(self, modality: Modality) -> NDArray[np.float32]:

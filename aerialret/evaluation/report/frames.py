@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw
 
-from aerialret.evaluation.photos import Photos
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality
 from aerialret.network.inputs import pictures
@@ -17,6 +16,9 @@ from aerialret.tiles.pixel_store import TileBatch
 
 FOOTPRINT_COLOUR = (255, 222, 60)
 """Around the ground that a photo shows."""
+
+PLACED_COLOUR = (255, 140, 200)
+"""Around the ground that the first answer says a photo shows."""
 
 ATTENTION_COLOUR = (80, 220, 255)
 """Around the region that a network looks at."""
@@ -38,11 +40,11 @@ def framed(
     return drawn
 
 
-def footprint(photos: Photos, row: int, *, tile: TileId, grid: Grid) -> NDArray[np.float64]:
-    """float64 [4, 2]: corners of what a photo shows, as shares of the side of `tile`."""
+def within_tile(corners_m: NDArray[np.float64], *, tile: TileId, grid: Grid) -> NDArray[np.float64]:
+    """float64 [4, 2]: corners on the ground as shares of the side of `tile`."""
     bounds = grid.bounds(tile)
-    corners: NDArray[np.float64] = photos.shown.corners_m[row] - [bounds.left, bounds.top]
-    return corners / grid.tile_size_m * [1, -1]
+    shares: NDArray[np.float64] = (corners_m - [bounds.left, bounds.top]) / grid.tile_size_m
+    return shares * [1, -1]
 
 
 def attended(model: Model, batch: TileBatch, *, modality: Modality) -> NDArray[np.float64] | None:

@@ -11,9 +11,10 @@ from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report.frames import (
     ATTENTION_COLOUR,
     FOOTPRINT_COLOUR,
+    PLACED_COLOUR,
     attended,
-    footprint,
     framed,
+    within_tile,
 )
 from aerialret.evaluation.report.wording import figure, metres
 from aerialret.evaluation.windows import ALIGNED
@@ -148,10 +149,13 @@ def _frames_of(evaluation: Evaluation, shown: _Shown) -> list[list[_Frame]]:
     for batch, modality in zip(shown.pixels, sides, strict=True):
         region = attended(evaluation.model, batch, modality=modality)
         frames.append([] if region is None else [(region, ATTENTION_COLOUR)])
+    grid, (_, first, right) = evaluation.tileset.grid, shown.tiles
+    placed_m = evaluation.trained[evaluation.main].placed_m
+    if placed_m is not None:
+        frames[1].append((within_tile(placed_m[shown.row], tile=first, grid=grid), PLACED_COLOUR))
     if evaluation.photos.protocol != ALIGNED:
-        grid, right = evaluation.tileset.grid, shown.tiles[2]
-        corners = footprint(evaluation.photos, shown.row, tile=right, grid=grid)
-        frames[2].append((corners, FOOTPRINT_COLOUR))
+        shown_m = evaluation.photos.shown.corners_m[shown.row]
+        frames[2].append((within_tile(shown_m, tile=right, grid=grid), FOOTPRINT_COLOUR))
     return frames
 
 
@@ -174,6 +178,8 @@ def _frames(evaluation: Evaluation) -> list[FrameEntry]:
     entries = []
     if evaluation.photos.protocol != ALIGNED:
         entries.append(FrameEntry(FOOTPRINT_COLOUR, "what the photo shows"))
+    if evaluation.trained[evaluation.main].placed_m is not None:
+        entries.append(FrameEntry(PLACED_COLOUR, "where the first answer puts the photo"))
     if evaluation.model.config.transformer != "none":
         entries.append(FrameEntry(ATTENTION_COLOUR, "what the network looks at"))
     return entries

@@ -1,0 +1,56 @@
+"""Placing: how a photo's cells fit its first result goes in, the window that it shows comes out."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerialret.evaluation.windows import Window, on_the_ground
+from aerialret.network.checkpoint import Model
+from aerialret.network.dense import GridFit, best_fit
+from aerialret.network.descriptors import turn_of_view
+from aerialret.retrieval.vector_index import NO_ROW
+from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.grid import Grid, TileId
+
+
+def window_of(fit: GridFit, *, views: int, rotations: int) -> Window:
+    """The window of the tile that a photo shows by `fit`.
+
+    Args:
+        fit: Where it fits best.
+        views: Vectors of the photo.
+        rotations: Turns that were tried.
+    """
+    turn = turn_of_view(fit.view, views=views, rotations=rotations)
+    return Window(centre_x=fit.x, centre_y=fit.y, side=fit.scale, rotation_deg=-turn)
+
+
+def placed_corners_m(
+    queries: NDArray[np.float32],
+    gallery: Descriptors,
+    first: NDArray[np.int64],
+    *,
+    model: Model,
+    tiles: tuple[TileId, ...],
+    grid: Grid,
+    rotations: int,
+) -> NDArray[np.float64]:
+    """Corners of what each photo shows by its first result, from the photo's upper left on.
+
+    Args:
+        queries: float32 [n, V, T].
+        gallery: [m, L].
+        first: int [n], rows of the gallery; `NO_ROW` for none.
+        model: With the head `grid`.
+        tiles: Of the gallery.
+        grid: Their grid.
+        rotations: Turns that were tried.
+
+    Returns:
+        float64 [n, 4, 2], x and y in the tile set's CRS; NaN where there is no result.
+    """
+    corners = np.full((len(queries), 4, 2), np.nan)
+    for row in np.flatnonzero(first != NO_ROW):
+        fit = best_fit(queries[row], gallery[first[row]], layout=model.layout, device=model.device)
+        window = window_of(fit, views=queries.shape[1], rotations=rotations)
+        corners[row] = on_the_ground(window.corners(), tile=tiles[first[row]], grid=grid)
+    return corners

@@ -99,9 +99,9 @@ def _from_file(path: Path) -> dict[str, Tensor]:
             else torch.load(path, weights_only=True, map_location="cpu")
         )
     except Exception as error:  # torch, pickle and safetensors raise errors that share no base
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        # Without the error's text: torch's advises to load what could run anything.
         raise UnreadableInputError(
-            f"{path} is no state dict of tensors alone ({reason}); save one with "
+            f"{path} is no state dict of tensors alone; save one with "
             "torch.save(network.state_dict(), 'weights.pth')"
         ) from error
     return _unwrapped(content, path)

@@ -183,6 +183,14 @@ def test_a_training_that_diverges_makes_no_model(tileset: TileSet, tmp_path: Pat
     assert not (tmp_path / "model").exists()
 
 
+def test_a_request_that_was_refused_does_not_stand_in_the_way_of_its_correction(
+    tileset: TileSet, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="takes no negatives of past batches"):
+        train(tileset, tmp_path / "model", pipeline=with_train(memory=64))
+    assert train(tileset, tmp_path / "model", pipeline=with_train(epochs=0)).best_map5 > 0
+
+
 def test_no_epochs_write_the_untrained_network(tileset: TileSet, tmp_path: Path) -> None:
     train(tileset, tmp_path / "model", pipeline=with_train(epochs=0))
     model = load_model(tmp_path / "model")

@@ -14,6 +14,9 @@ from aerialret.tiles.tileset import TileSet
 
 _MARK = "request"
 
+STATE_NAME = "state.pt"
+"""What an unfinished training goes on from; without it, it has done nothing yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingRequest:
@@ -61,7 +64,7 @@ class TrainingRequest:
         """
         mark = staging / _MARK
         if mark.exists() and not self._continues(mark.read_text(), resume=resume):
-            if not replace:
+            if not replace and (staging / STATE_NAME).exists():
                 raise WouldOverwriteError(
                     f"{staging} holds an unfinished training of another tile set or "
                     "configuration; run its own command again, or pass --replace to drop it"

@@ -36,8 +36,8 @@ from aerialret.training.loading import (
     validation_pixels,
 )
 from aerialret.training.loop import Training
+from aerialret.training.request import STATE_NAME
 
-STATE_NAME = "state.pt"
 BEST_NAME = "best.safetensors"
 
 Progress = Callable[[str, int, int], None]

@@ -109,10 +109,9 @@ def train_model(
         tell(f"{out} is up to date: {report.epochs} epochs of this request")
         return
     measured = "" if report.best_map5 != report.best_map5 else f", map@5 {report.best_map5:.3f}"
-    tell(
-        f"{out}: {report.epochs} epochs on {report.train_places} places, kept epoch "
-        f"{report.best_epoch}{measured} on {report.val_places} validation places"
-    )
+    trained = f"{report.epochs} epochs on {report.train_places} places, kept epoch "
+    told = f"{trained}{report.best_epoch}" if report.epochs else "no epochs"
+    tell(f"{out}: {told}{measured} on {report.val_places} validation places")
 
 
 def build(

@@ -4,6 +4,7 @@ A recipe is found where its path says, else in the checkout (`pipelines/`, `inde
 data folder of the installation. A pipeline may name another one that it `extends`.
 """
 
+import difflib
 import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +37,13 @@ def find_recipe(kind: RecipeKind, name: str) -> Path:
         for folder in recipe_folders(kind):
             if (folder / shipped).is_file():
                 return folder / shipped
-    known = ", ".join(f"{kind}/{recipe}" for recipe in shipped_recipes(kind)) or "none"
-    raise MissingInputError(f"{name} does not exist; recipes that ship with aerialret: {known}")
+    stems = [Path(recipe).stem for recipe in shipped_recipes(kind)]
+    near = difflib.get_close_matches(Path(name).stem, stems, n=1)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    known = ", ".join(stems) or "none"
+    raise MissingInputError(
+        f"{name} does not exist; {meant}in {kind}/ aerialret ships {known}"
+    )
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

@@ -26,8 +26,10 @@ def test_a_file_that_exists_wins_over_a_shipped_one(
 
 
 def test_a_missing_recipe_names_those_that_exist() -> None:
-    with pytest.raises(MissingInputError, match=r"index/nothing\.toml does not.*index/flat\.toml"):
+    with pytest.raises(MissingInputError, match=r"index/nothing\.toml does not.*in index/.*flat"):
         find_recipe("index", "index/nothing.toml")
+    with pytest.raises(MissingInputError, match=r"did you mean 'image-siamese'\?"):
+        find_recipe("pipelines", "image-siames")
 
 
 def test_a_path_is_no_name_of_a_shipped_recipe(tmp_path: Path) -> None:

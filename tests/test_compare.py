@@ -304,7 +304,7 @@ def test_a_comparison_in_which_nothing_can_run_still_says_so(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("grid.toml", "missing"), "missing does not exist; recipes that ship"),
+        (("grid.toml", "missing"), "missing does not exist; in pipelines"),
         ((), "no PIPELINE was given; name at least one, or a '--study'"),
         (("grid.toml", "--study", "nowhere"), "nowhere does not exist"),
         (("grid.toml", "--study", "grid.toml"), "grid.toml is no study: it has no 'title'"),
@@ -317,7 +317,7 @@ def test_a_comparison_in_which_nothing_can_run_still_says_so(
         (("../few=grid.toml",), "'../few=grid.toml' is no LABEL=PIPELINE: a label holds letters"),
         (("=grid.toml",), "'=grid.toml' is no LABEL=PIPELINE"),
         (("few=",), "'few=' is no LABEL=PIPELINE"),
-        (("few=missing",), "missing does not exist; recipes that ship"),
+        (("few=missing",), "missing does not exist; in pipelines"),
         (("grid.toml", "--seeds", "1,x"), "--seeds is '1,x', but takes whole numbers"),
         (("grid.toml", "--seeds", ""), "--seeds is empty; give at least one"),
         (("grid.toml", "--seeds", "2,2"), "--seeds is 2,2, but may name each one once only"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aerialret.cli.shared_options import Assignments, Replace
+from aerialret.cli.shared_options import Assignments, GalleryDate, QueriesDate, Replace
 from aerialret.cli.telling import current_work, tell
 from aerialret.comparison.request import PROTOCOLS, CompareRequest
 from aerialret.config import EvaluateConfig, SplitConfig
@@ -48,12 +48,8 @@ def compare(
             f"{','.join(_REQUEST.protocols)}, or as the study says]"
         ),
     ] = None,
-    queries: Annotated[
-        str | None, typer.Option(help="Date of the queries [default: the newest]")
-    ] = None,
-    gallery: Annotated[
-        str | None, typer.Option(help="Date of the gallery [default: the oldest]")
-    ] = None,
+    queries: QueriesDate = None,
+    gallery: GalleryDate = None,
     epochs: Annotated[
         int, typer.Option(help="At most so many epochs of what trains; 0: as each recipe says")
     ] = _REQUEST.epochs,

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aerialret.cli.shared_options import Replace, TileSetArgument
+from aerialret.cli.shared_options import GalleryDate, QueriesDate, Replace, TileSetArgument
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import EvaluateConfig, QueryConfig
 from aerialret.config.toml import with_values
@@ -23,12 +23,8 @@ def evaluate(
         Path | None,
         typer.Option(help="Index whose vectors are the gallery [default: described anew]"),
     ] = None,
-    queries: Annotated[
-        str | None, typer.Option(help="Date of the queries [default: the newest]")
-    ] = None,
-    gallery: Annotated[
-        str | None, typer.Option(help="Date of the gallery [default: the oldest]")
-    ] = None,
+    queries: QueriesDate = None,
+    gallery: GalleryDate = None,
     out: Annotated[
         Path | None, typer.Option(help="Report folder [workspace: paths.report]")
     ] = None,

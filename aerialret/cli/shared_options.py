@@ -21,3 +21,9 @@ Assignments = Annotated[
     typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Another value for a key; repeatable"),
 ]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what is there")]
+QueriesDate = Annotated[
+    str | None, typer.Option("--queries", help="Date of the queries [default: the newest]")
+]
+GalleryDate = Annotated[
+    str | None, typer.Option("--gallery", help="Date of the gallery [default: the oldest]")
+]

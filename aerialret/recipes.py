@@ -41,9 +41,7 @@ def find_recipe(kind: RecipeKind, name: str) -> Path:
     near = difflib.get_close_matches(Path(name).stem, stems, n=1)
     meant = f"did you mean {near[0]!r}? " if near else ""
     known = ", ".join(stems) or "none"
-    raise MissingInputError(
-        f"{name} does not exist; {meant}in {kind}/ aerialret ships {known}"
-    )
+    raise MissingInputError(f"{name} does not exist; {meant}in {kind}/ aerialret ships {known}")
 
 
 def read_recipe(path: Path) -> dict[str, Any]:

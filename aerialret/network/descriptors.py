@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aerialret.network.checkpoint import Model
-from aerialret.network.inputs import Pictures, pictures
+from aerialret.network.inputs import Pictures, pictures, resized, whole_pictures
 from aerialret.network.methods import vector_length
 from aerialret.network.turns import turned
 from aerialret.network.vectors import (
@@ -120,13 +120,12 @@ def _of_gallery(model: Model, batch: TileBatch, modality: Modality) -> Tensor:
         seen = pictures(batch, config=model.config, device=model.device)
         return vectors(model.network, seen, modality, role="gallery")[:, 0]
     layout = model.layout
-    sides = [cells * layout.stride_px for cells in layout.cells]
-    scaled = [
-        pictures(batch, config=model.config, device=model.device, side=side) for side in sides
+    whole = whole_pictures(batch, config=model.config, device=model.device)
+    grids = [
+        grid_cells(model.network, resized(whole, side=cells * layout.stride_px), modality)
+        for cells in layout.cells
     ]
-    return torch.cat(
-        [grid_cells(model.network, seen, modality).flatten(1) for seen in scaled], dim=1
-    )
+    return torch.cat([cells.flatten(1) for cells in grids], dim=1)
 
 
 def _turned(seen: Pictures, degrees: float) -> Pictures:

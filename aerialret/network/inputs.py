@@ -28,18 +28,25 @@ class Pictures:
     has_mask: Tensor
 
 
-def pictures(
-    batch: TileBatch, *, config: ModelConfig, device: torch.device, side: int = 0
-) -> Pictures:
-    """The tiles at `side`, or at the side that `config` asks for."""
-    side = side or config.input_px or batch.images.shape[-1]
-    image = unit_range(batch.images).to(device)
-    mask = unit_range(encode_masks(batch.masks, encoding=config.mask_encoding)).to(device)
+def pictures(batch: TileBatch, *, config: ModelConfig, device: torch.device) -> Pictures:
+    """The tiles at the side that `config` asks for."""
+    whole = whole_pictures(batch, config=config, device=device)
+    return resized(whole, side=input_side(config, tile_px=batch.images.shape[-1]))
+
+
+def whole_pictures(batch: TileBatch, *, config: ModelConfig, device: torch.device) -> Pictures:
+    """The tiles at their own side."""
     return Pictures(
-        resize_images(image, side=side),
-        resize_masks(mask, side=side),
+        unit_range(batch.images).to(device),
+        unit_range(encode_masks(batch.masks, encoding=config.mask_encoding)).to(device),
         torch.from_numpy(covered(batch.masks)).to(device),
     )
+
+
+def resized(seen: Pictures, *, side: int) -> Pictures:
+    """The pictures at another side."""
+    image, mask = resize_images(seen.image, side=side), resize_masks(seen.mask, side=side)
+    return Pictures(image, mask, seen.has_mask)
 
 
 def input_side(config: ModelConfig, *, tile_px: int) -> int:

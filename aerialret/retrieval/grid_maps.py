@@ -55,9 +55,8 @@ class GridMaps:
             selected: bool [m], the tiles that may be found; None for all.
         """
         rows = np.arange(len(self)) if selected is None else np.flatnonzero(selected)
-        scores = dense_similarities(
-            queries, self._cells[rows], layout=self.layout, device=self._device
-        )
+        cells = self._cells if selected is None else self._cells[rows]  # all: not copied
+        scores = dense_similarities(queries, cells, layout=self.layout, device=self._device)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
         found = Neighbours(
             np.full((len(queries), top), NO_ROW, np.int64),

@@ -1,6 +1,7 @@
 """What a training tells of its course: the history, the clock, the rate, TensorBoard files."""
 
 import math
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,20 @@ def test_a_resumed_training_goes_on_at_its_epoch(tmp_path: Path) -> None:
     assert scalars(tmp_path / "events", "val_map5") == {0: 0.5, 2: 0.5}
     names = sorted(path.name for path in (tmp_path / "events").iterdir())
     assert names == ["events.out.tfevents.0001", "events.out.tfevents.0002"]
+
+
+def test_event_files_come_in_the_order_they_were_written_whatever_their_names(
+    tmp_path: Path,
+) -> None:
+    staged = tmp_path / "staged"
+    staged.mkdir()
+    for number, name in enumerate(("b", "a"), start=1):  # two runs of one second: ids of processes
+        path = staged / f"events.out.tfevents.1.{name}"
+        path.write_text(name)
+        os.utime(path, ns=(number, number))
+    publish_events(staged, tmp_path / "events")
+    told = sorted((tmp_path / "events").iterdir())
+    assert [path.read_text() for path in told] == ["b", "a"]
 
 
 def test_no_events_publish_an_empty_folder(tmp_path: Path) -> None:

@@ -39,7 +39,12 @@ class Events:
 
 
 def publish_events(staged: Path, out: Path) -> None:
-    """Copies event files, in their order, under names that do not tell the machine they are of."""
+    """Copies event files under names that do not tell the machine they are of.
+
+    They are numbered in the order in which they were last written, which is that of their epochs:
+    their own names tell only the second, and two runs of a training may begin within one.
+    """
     out.mkdir()
-    for number, path in enumerate(sorted(staged.glob("events.out.tfevents.*")), start=1):
+    written = sorted(staged.glob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns)
+    for number, path in enumerate(written, start=1):
         shutil.copyfile(path, out / f"events.out.tfevents.{number:04d}")

@@ -65,7 +65,8 @@ def verified(
     reader = require_pixels(index)
     done = []
     for number, answer in enumerate(answers, start=1):
-        done.append(_verified(answer, index, reader, top=top, matchers=matchers))
+        pixels = read_pixels(Path(answer.query), longest_px=LONGEST_PX)
+        done.append(verified_answer(answer, pixels, reader, top=top, matchers=matchers))
         if progress:
             progress(number, len(answers))
     return tuple(done)
@@ -77,20 +78,27 @@ def first_answers(answer: PhotoAnswer, top: int) -> PhotoAnswer:
     return replace(answer, hits=answer.hits[:top], turns_deg=answer.turns_deg[:top], locations=kept)
 
 
-def _verified(
+def verified_answer(
     answer: PhotoAnswer,
-    index: Index,
+    pixels: PhotoPixels,
     reader: ReferenceReader,
     *,
     top: int,
-    matchers: Sequence[Matcher],
+    matchers: Sequence[Matcher] = (SIFT,),
 ) -> PhotoAnswer:
-    pixels = read_pixels(Path(answer.query), longest_px=LONGEST_PX)
+    """One photo's answer as `verified` gives it, from pixels that need not lie in a file.
+
+    Args:
+        answer: What the search found.
+        pixels: Of the photo.
+        reader: What it is compared with.
+        top: Hits that are tried.
+        matchers: Tried one after the other, until one is believed.
+    """
     locations: list[Location | None] = [None] * len(answer.hits)
     for number, hit in enumerate(answer.hits[:top]):
-        reference = reader.around(
-            hit.bounds, date=hit.date, margin_m=_MARGIN * index.grid.tile_size_m
-        )
+        margin_m = _MARGIN * reader.tileset.grid.tile_size_m
+        reference = reader.around(hit.bounds, date=hit.date, margin_m=margin_m)
         start = _start(answer, number, pixels)
         tried: list[Location] = []
         for matcher in matchers:

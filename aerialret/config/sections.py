@@ -116,10 +116,22 @@ class EvaluateConfig:
     seed: int = setting(7, "Seed of the queries that are cut out of tiles.")
     worst: int = setting(12, "Worst queries drawn in the report.")
     untrained: bool = setting(True, "Also measure the same network before training.")
+    verify: bool = setting(
+        False, "Also lay the photos on the first query.verify_top answers, as `query --verify`."
+    )
+    georeferenced: int = setting(
+        0, "With verify, write so many located photos as GeoTIFFs and measure these files."
+    )
 
     def __post_init__(self) -> None:
         check_choices(self)
         check_range("evaluate.seed", self.seed, low=0)
+        check_range("evaluate.georeferenced", self.georeferenced, low=0)
+        if self.georeferenced and not self.verify:
+            raise ConfigurationError(
+                "evaluate.georeferenced asks for photos on the map, for which they must be located "
+                "first; set evaluate.verify ('--verify') as well"
+            )
         check_range("evaluate.worst", self.worst, low=0)
 
 

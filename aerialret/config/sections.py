@@ -71,11 +71,26 @@ class IndexConfig:
         "What the gallery's descriptors are made from; auto: all that the model sees.",
         choices=("auto", "image+mask", "image", "mask"),
     )
+    stride: float = setting(
+        1.0,
+        "Step from one window of the gallery to the next, a share of the window's side; 1: side by "
+        "side, 0.5: each overlaps the next by half, for photos that lie across tiles.",
+    )
+    scales: tuple[float, ...] = setting(
+        (1.0,),
+        "Sides of the windows, shares of a tile's side: 1 is a tile, [1, 0.5] adds quarters of "
+        "tiles, for photos that show less.",
+    )
     batch_size: int = setting(32, "Tiles described at once.")
 
     def __post_init__(self) -> None:
         check_choices(self)
         check_range("index.batch_size", self.batch_size, low=1)
+        check_range("index.stride", self.stride, low=0.05, high=1)
+        for scale in self.scales:
+            check_range("index.scales", scale, low=0.05, high=4)
+        if not self.scales:
+            raise ConfigurationError("index.scales is empty; give at least one, as 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -99,7 +99,7 @@ def verified_answer(
     for number, hit in enumerate(answer.hits[:top]):
         margin_m = _MARGIN * reader.tileset.grid.tile_size_m
         reference = reader.around(hit.bounds, date=hit.date, margin_m=margin_m)
-        start = _start(answer, number, pixels)
+        start = start_of(answer, number, pixels)
         tried: list[Location] = []
         for matcher in matchers:
             found = locate(pixels.image, pixels.valid, reference, start=start, matcher=matcher)
@@ -118,7 +118,7 @@ def _full_size(location: Location | None, pixels: PhotoPixels) -> Location | Non
     return location and location.resized(width=pixels.width, height=pixels.height)
 
 
-def _start(answer: PhotoAnswer, number: int, pixels: PhotoPixels) -> Pose | None:
+def start_of(answer: PhotoAnswer, number: int, pixels: PhotoPixels) -> Pose | None:
     """Where the search saw the photo, as far as its method tells.
 
     It saw the centre square of a plain picture; of a georeferenced one it saw a window of the size

@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import shapely
@@ -44,22 +44,12 @@ def as_table(answers: Sequence[PhotoAnswer]) -> str:
 
 def as_json(answers: Sequence[PhotoAnswer]) -> str:
     """One JSON object a line for each result."""
-    return "".join(
-        json.dumps(properties(answer, hit), ensure_ascii=False) + "\n"
-        for answer, hit in results(answers)
-    )
+    return "".join(json_line(properties(answer, hit)) for answer, hit in results(answers))
 
 
 def as_geojson(answers: Sequence[PhotoAnswer]) -> str:
     """One FeatureCollection (RFC 7946): a feature for each result, its footprint in EPSG:4326."""
-    features = [
-        {
-            "type": "Feature",
-            "properties": properties(answer, hit),
-            "geometry": shapely.geometry.mapping(footprint(hit.bounds, crs=answer.crs)),
-        }
-        for answer, hit in results(answers)
-    ]
+    features = [feature(properties(answer, hit)) for answer, hit in results(answers)]
     collection = {"type": "FeatureCollection", "features": features}
     return json.dumps(collection, ensure_ascii=False) + "\n"
 
@@ -112,10 +102,28 @@ def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
 
 def flat_properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
     """`properties` with a key for each bound and without nested values, as in `columns_of`."""
-    values = properties(answer, hit)
-    bounds = values.pop("bounds")
-    values.pop("footprint", None)
-    return {**values, **dict(zip(COLUMNS[-4:], bounds, strict=True))}
+    return flat(properties(answer, hit))
+
+
+def flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `properties` gave, as `flat_properties` gives it."""
+    kept = {name: value for name, value in values.items() if name not in ("bounds", "footprint")}
+    return {**kept, **dict(zip(COLUMNS[-4:], values["bounds"], strict=True))}
+
+
+def json_line(values: Mapping[str, Any]) -> str:
+    """What `properties` gave, as a line of `as_json`."""
+    return json.dumps(values, ensure_ascii=False) + "\n"
+
+
+def feature(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What `properties` gave, as a feature of `as_geojson`."""
+    square = footprint(Bounds(*values["bounds"]), crs=values["crs"])
+    return {
+        "type": "Feature",
+        "properties": values,
+        "geometry": shapely.geometry.mapping(square),
+    }
 
 
 def footprint(bounds: Bounds, *, crs: str) -> shapely.Polygon:

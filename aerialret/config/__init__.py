@@ -2,6 +2,7 @@
 
 from aerialret.config.model import ModelConfig
 from aerialret.config.sections import (
+    AnswerPageConfig,
     EvaluateConfig,
     IndexConfig,
     PathsConfig,
@@ -14,6 +15,7 @@ from aerialret.config.toml import as_plain, override, parse_pipeline, read_pipel
 from aerialret.config.training import TrainConfig
 
 __all__ = [
+    "AnswerPageConfig",
     "EvaluateConfig",
     "GridConfig",
     "IndexConfig",

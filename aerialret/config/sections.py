@@ -118,6 +118,22 @@ class QueryConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerPageConfig:
+    """The page of `query --report`. No section of a file: nothing else depends on it."""
+
+    photos: int = setting(100, "Photos on the page, the first of those asked about.")
+    answers: int = setting(3, "Answers of each photo that are drawn; a table lists all.")
+    unfolded: int = setting(5, "With more photos than this all begin folded.")
+    side_px: int = setting(560, "Largest side of a picture, in pixels.")
+    lines: int = setting(60, "Lines drawn between photo and map, at most.")
+
+    def __post_init__(self) -> None:
+        check_range("photos of a report", self.photos, low=1)
+        check_range("answers of a report", self.answers, low=1)
+        check_range("side_px of a report", self.side_px, low=64)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluateConfig:
     """The measurement of a model on a tile set."""
 

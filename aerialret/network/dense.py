@@ -17,6 +17,7 @@ from torch.nn.functional import conv2d
 from aerialret.config import ModelConfig
 from aerialret.network.inputs import input_side
 from aerialret.network.model import inscribed_circle
+from aerialret.network.peaks import peak_offset
 from aerialret.network.precision import multiplies_bfloat16
 
 Cells: TypeAlias = NDArray[np.float32] | NDArray[np.float16]
@@ -192,15 +193,6 @@ def _sharpen(
 
 def _peak(scores: NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
     return (
-        row + _offset(scores[:, column], row),
-        column + _offset(scores[row], column),
+        row + peak_offset(scores[:, column], row),
+        column + peak_offset(scores[row], column),
     )
-
-
-def _offset(line: NDArray[np.float32], at: int) -> float:
-    """From `at` to the vertex of the parabola through it and its neighbours."""
-    if not 0 < at < len(line) - 1:
-        return 0.0
-    before, here, after = (float(line[at + step]) for step in (-1, 0, 1))
-    bend = before - 2 * here + after
-    return 0.5 * (before - after) / bend if bend < 0 else 0.0

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aerialret.tiles.arrays import Image, Valid
+from aerialret.tiles.arrays import Image, Mask, Valid
 from aerialret.tiles.grid import Bounds, TileId
+from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.pose import Matrix, inverse
 
@@ -20,6 +21,8 @@ class Reference:
         left: Easting of its left side.
         top: Northing of its upper side.
         resolution_m: Side of a pixel in metres.
+        mask: uint8 [height, width], class codes; 255 is outside the vector coverage. None where
+            there are no vectors.
     """
 
     image: Image
@@ -27,6 +30,7 @@ class Reference:
     left: float
     top: float
     resolution_m: float
+    mask: Mask | None = None
 
     @property
     def to_map(self) -> Matrix:
@@ -68,27 +72,30 @@ class ReferenceReader:
         tiles = list(grid.tiles_touching(wide))
         first, last = tiles[0], tiles[-1]
         cols, rows = last.col - first.col + 1, last.row - first.row + 1
-        image, valid = self._mosaic(date, first, cols, rows)
+        image, valid, mask = self._mosaic(date, first, cols, rows)
         extent = grid.block_bounds(first, cols=cols, rows=rows)
         return Reference(
-            image=image, valid=valid, left=extent.left, top=extent.top,
+            image=image, valid=valid, mask=mask, left=extent.left, top=extent.top,
             resolution_m=grid.resolution_m,
         )  # fmt: skip
 
-    def _mosaic(self, date: str, first: TileId, cols: int, rows: int) -> tuple[Image, Valid]:
+    def _mosaic(self, date: str, first: TileId, cols: int, rows: int) -> tuple[Image, Valid, Mask]:
         px = self.tileset.grid.tile_px
         image = np.zeros((3, rows * px, cols * px), np.uint8)
         valid = np.zeros(image.shape[1:], bool)
+        mask = np.full(valid.shape, NO_COVERAGE, np.uint8)
         wanted = [
             TileId(first.col + col, first.row + row) for row in range(rows) for col in range(cols)
         ]
         there = [tile for tile in wanted if tile in self._tiles(date)]
         batch = self.tileset.read(date, there)
-        for tile, pixels, seen in zip(there, batch.images, batch.valid, strict=True):
+        layers = zip(there, batch.images, batch.valid, batch.masks, strict=True)
+        for tile, pixels, seen, codes in layers:
             y, x = (tile.row - first.row) * px, (tile.col - first.col) * px
             image[:, y : y + px, x : x + px] = pixels
             valid[y : y + px, x : x + px] = seen
-        return image, valid
+            mask[y : y + px, x : x + px] = codes
+        return image, valid, mask
 
     def _tiles(self, date: str) -> frozenset[TileId]:
         if date not in self._held:

@@ -1,0 +1,231 @@
+"""A second look: a photo and where it may lie go in; how well it fits there, and where exactly.
+
+The search lays a grid of cells over tiles (`aerialret.network.dense`). Here the same network sees
+photo and candidates at twice the size, so that there are four cells where there was one. Each
+candidate is cut out as the photo would show it; the photo's cells, turned and scaled a little
+further, are laid over it at every position. No other weights, and one pass for each candidate.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import (
+    adaptive_avg_pool2d,
+    affine_grid,
+    avg_pool2d,
+    conv2d,
+    grid_sample,
+    normalize,
+)
+
+from aerialret.network.checkpoint import Model
+from aerialret.network.inputs import (
+    Pictures,
+    covered,
+    encode_masks,
+    input_side,
+    resized,
+    unit_range,
+    whole_pictures,
+)
+from aerialret.network.model import inscribed_circle
+from aerialret.network.peaks import peak_offset
+from aerialret.network.precision import reduced_precision
+from aerialret.network.vectors import Modality, grid_cells
+from aerialret.tiles.arrays import Mask
+from aerialret.tiles.palette import NO_COVERAGE
+from aerialret.tiles.pixel_store import TileBatch
+from aerialret.verification.pose import Matrix, Pose, as_square
+from aerialret.verification.reference import Reference
+
+NEARER = 2
+"""How much larger photo and candidates are than in the search."""
+
+TURNS_DEG = (-7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5)
+"""Further turns: the search's own are up to 15 degrees apart."""
+
+ZOOMS = (0.88, 0.94, 1.0, 1.06, 1.13)
+"""Further scales: the search's own are up to a quarter apart."""
+
+_MARGIN = 1 / 6  # of the photo's side, on every side: how far off the search may be
+_AT_ONCE = 16
+_STRIDE_PX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a photo fits one candidate.
+
+    Attributes:
+        score: Mean cosine of the cells that meet, 1 at best.
+        pose: Of the photo's square, where it fits best.
+    """
+
+    score: float
+    pose: Pose
+
+
+class SecondLook:
+    """Looks at candidates from nearer by.
+
+    Args:
+        model: With the head `grid`.
+        tile_px: Side of the photos in pixels.
+        modality: What may be looked at.
+    """
+
+    def __init__(self, model: Model, *, tile_px: int, modality: Modality) -> None:
+        self._model, self._modality = model, modality
+        cells = NEARER * round(input_side(model.config, tile_px=tile_px) / _STRIDE_PX)
+        self._cells, self._margin = cells, max(2, round(cells * _MARGIN))
+        self._photo_px, self._tile_px = cells * _STRIDE_PX, tile_px
+
+    def fits(
+        self, photo: TileBatch, poses: Sequence[Pose], references: Sequence[Reference]
+    ) -> list[Fit]:
+        """How the photo fits each candidate.
+
+        Args:
+            photo: One square, [1, ..., tile_px, tile_px].
+            poses: Where the search puts it.
+            references: What is there, for each of `poses`.
+        """
+        if not poses:
+            return []
+        with torch.inference_mode():
+            kernels = self._kernels(photo)
+            found = []
+            for start in range(0, len(poses), _AT_ONCE):
+                some = slice(start, start + _AT_ONCE)
+                maps = self._candidates(poses[some], references[some])
+                found += list(conv2d(maps, kernels).cpu().numpy())
+        return [self._fit(*pair) for pair in zip(found, poses, strict=True)]
+
+    def _kernels(self, photo: TileBatch) -> Tensor:
+        """The photo's cells at every further turn and scale: float [turns * zooms, c, t, t]."""
+        model, side = self._model, self._cells
+        whole = whole_pictures(photo, config=model.config, device=model.device)
+        seen = resized(whole, side=self._photo_px)
+        cells = self._seen(seen)
+        valid = torch.from_numpy(photo.valid[:, None]).to(cells)
+        layers = torch.cat([cells, adaptive_avg_pool2d(valid, side)], dim=1)
+        matrices = torch.stack([_turn(*step) for step in product(TURNS_DEG, ZOOMS)]).to(cells)
+        places = affine_grid(matrices, [len(matrices), *layers.shape[1:]], align_corners=False)
+        many = layers.expand(len(matrices), -1, -1, -1)
+        warped = grid_sample(many, places, align_corners=False, padding_mode="border")
+        weights = warped[:, -1:] * (inscribed_circle(side).to(cells) > 0)
+        total = weights.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
+        return normalize(warped[:, :-1], dim=1) * weights / total
+
+    def _candidates(self, poses: Sequence[Pose], references: Sequence[Reference]) -> Tensor:
+        """Cells of what lies at each pose, zero where there is nothing: float [k, c, s, s]."""
+        config, device = self._model.config, self._model.device
+        side = (self._cells + 2 * self._margin) * _STRIDE_PX
+        cut = [self._cut(*pair, side=side) for pair in zip(poses, references, strict=True)]
+        image, mask, valid = (torch.stack(layer).to(device) for layer in zip(*cut, strict=True))
+        has_mask = torch.tensor([bool(covered(_codes(each)[None])[0]) for each in references])
+        seen = Pictures(image, mask, has_mask.to(device))
+        cells = self._seen(seen)
+        assert cells.shape[-1] * _STRIDE_PX == side, config.trunk
+        return cells * avg_pool2d(valid, _STRIDE_PX)
+
+    def _cut(self, pose: Pose, reference: Reference, *, side: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Image, mask and valid pixels at `pose`, a margin wider, as the photo shows it."""
+        wide = _scaled(pose, self._tile_px / self._photo_px)
+        place = reference.from_map @ as_square(wide.to_map(width=side, height=side))
+        image = unit_range(reference.image[None])
+        valid = torch.from_numpy(reference.valid[None, None]).float()
+        mask = unit_range(encode_masks(_codes(reference)[None], encoding=self._encoding))
+        shrink = round(wide.metres_per_px / reference.resolution_m)
+        height, width = reference.valid.shape
+        if shrink > 1 and min(height, width) >= shrink:
+            image = adaptive_avg_pool2d(image, (-(-height // shrink), -(-width // shrink)))
+        points = _points(place, side=side, width=width, height=height)
+        smooth = grid_sample(
+            image, points, mode="bilinear", padding_mode="reflection", align_corners=False
+        )
+        codes = grid_sample(
+            torch.cat([mask, valid], dim=1), points, mode="nearest", padding_mode="zeros",
+            align_corners=False,
+        )  # fmt: skip
+        return smooth[0], codes[0, :-1], codes[0, -1:]
+
+    def _seen(self, seen: Pictures) -> Tensor:
+        with reduced_precision(self._model.device):
+            return grid_cells(self._model.network, seen, self._modality).float()
+
+    @property
+    def _encoding(self) -> str:
+        return self._model.config.mask_encoding
+
+    def _fit(self, scores: NDArray[np.float32], pose: Pose) -> Fit:
+        """The best of float [turns * zooms, rows, columns], between the steps."""
+        grid = scores.reshape(len(TURNS_DEG), len(ZOOMS), *scores.shape[1:])
+        turn, zoom, row, column = map(int, np.unravel_index(int(grid.argmax()), grid.shape))
+        across = column + peak_offset(grid[turn, zoom, row], column) - self._margin
+        down = row + peak_offset(grid[turn, zoom, :, column], row) - self._margin
+        further = TURNS_DEG[turn] + peak_offset(grid[:, zoom, row, column], turn) * 2.5
+        step = peak_offset(grid[turn, :, row, column], zoom)
+        nearer = ZOOMS[zoom] * (ZOOMS[1] / ZOOMS[0]) ** step
+        cell_px = self._tile_px / self._cells
+        x, y = pose.to_map(width=0, height=0) @ [across * cell_px, down * cell_px, 1.0]
+        better = Pose(
+            x=float(x), y=float(y), rotation_deg=pose.rotation_deg + further,
+            metres_per_px=pose.metres_per_px / nearer,
+        )  # fmt: skip
+        return Fit(score=float(grid[turn, zoom, row, column]), pose=better)
+
+
+def joint_scores(
+    searched: NDArray[np.floating], looked: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Scores that order n answers of which the first k were looked at again: float32 [n].
+
+    The mean of both cosines. Those that were not looked at count as the worst that were, so that
+    they stay behind all of them.
+
+    Args:
+        searched: float [n], scores of the search, decreasing.
+        looked: float [k], scores of the second look.
+    """
+    rest = np.full(len(searched) - len(looked), min(looked, default=0.0))
+    joint: NDArray[np.float32] = ((searched + np.concatenate([looked, rest])) / 2).astype(
+        np.float32
+    )
+    return joint
+
+
+def _codes(reference: Reference) -> Mask:
+    if reference.mask is not None:
+        return reference.mask
+    return np.full(reference.valid.shape, NO_COVERAGE, np.uint8)
+
+
+def _scaled(pose: Pose, factor: float) -> Pose:
+    return Pose(
+        x=pose.x, y=pose.y, rotation_deg=pose.rotation_deg,
+        metres_per_px=pose.metres_per_px * factor,
+    )  # fmt: skip
+
+
+def _turn(degrees: float, zoom: float) -> Tensor:
+    """Float [2, 3]: where the photo's cells lie if it is turned and scaled further."""
+    cosine, sine = (
+        zoom * math.cos(math.radians(degrees)),
+        zoom * math.sin(math.radians(degrees)),
+    )
+    return torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
+
+
+def _points(place: Matrix, *, side: int, width: int, height: int) -> Tensor:
+    """Normalised coordinates in a reference of the pixels of a square: float [1, side, side, 2]."""
+    back = np.array([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1]])
+    ahead = np.array([[side / 2, 0, side / 2], [0, side / 2, side / 2], [0, 0, 1]])
+    matrix = torch.from_numpy((back @ place @ ahead)[:2]).float()
+    return affine_grid(matrix[None], [1, 1, side, side], align_corners=False)

@@ -11,7 +11,7 @@ from aerialret.config import EvaluateConfig, QueryConfig
 from aerialret.config.toml import with_values
 from aerialret.workspace import open_workspace
 
-_EVALUATE = EvaluateConfig()
+_EVALUATE, _QUERY = EvaluateConfig(), QueryConfig()
 
 
 def evaluate(
@@ -47,6 +47,18 @@ def evaluate(
         str | None,
         typer.Option(help="Check of the first results: none or sift [default: the model's recipe]"),
     ] = None,
+    verify: Annotated[
+        bool | None,
+        typer.Option("--verify", help="Also lay the photos on the best answers, as query --verify"),
+    ] = None,
+    verify_top: Annotated[
+        int | None,
+        typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
+    ] = None,
+    georeferenced: Annotated[
+        int | None,
+        typer.Option(help="With --verify, write so many photos as GeoTIFFs and measure the files"),
+    ] = None,
     worst: Annotated[
         int | None, typer.Option(help=f"Worst queries drawn [default: {_EVALUATE.worst}]")
     ] = None,
@@ -61,7 +73,7 @@ def evaluate(
     workspace = open_workspace()
     config = with_values(
         workspace.pipeline.evaluate, queries=queries, gallery=gallery, protocol=protocol, seed=seed,
-        worst=worst,
+        worst=worst, verify=verify, georeferenced=georeferenced,
     )  # fmt: skip
     measure(
         workspace.path(tileset, "tileset", what="TILESET"),
@@ -71,6 +83,7 @@ def evaluate(
         asking=workspace.pipeline.query if workspace.file else None,
         rotations=rotations,
         rerank=rerank,
+        verify_top=verify_top,
         index=index,
         replace=replace,
     )
@@ -85,6 +98,7 @@ def measure(
     asking: QueryConfig | None = None,
     rotations: int | None = None,
     rerank: str | None = None,
+    verify_top: int | None = None,
     index: Path | None,
     replace: bool = False,
 ) -> dict[str, Any]:
@@ -93,12 +107,15 @@ def measure(
     Turns and checks are those of the model's recipe where neither `asking` nor an option says more.
     """
     from aerialret.evaluation.evaluate import evaluate as step
+    from aerialret.evaluation.located_words import located_lines
     from aerialret.network.checkpoint import load_model
     from aerialret.retrieval.index_store import load_index
     from aerialret.tiles.tileset import TileSet
 
     gallery, opened = load_index(index) if index else None, load_model(model)
-    asking = with_values(asking or opened.asking, rotations=rotations, rerank=rerank)
+    asking = with_values(
+        asking or opened.asking, rotations=rotations, rerank=rerank, verify_top=verify_top
+    )
     with staged_progress() as progress:
         metrics = step(
             TileSet(tileset), opened, out, config=config, asking=asking,
@@ -111,5 +128,7 @@ def measure(
         f"{metrics['modality']}: {metrics['queries']} {kind} of {scope} places, gallery of "
         f"{metrics['gallery']} tiles"
     )
+    for line in located_lines(metrics["located"]):
+        tell(line)
     tell(f"report: {out / 'report.html'}")
     return metrics

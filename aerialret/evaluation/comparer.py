@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from aerialret.config import QueryConfig
 from aerialret.evaluation.comparisons import Comparison
 from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.photo_answers import answer_of, photo_of, windows_of
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.placing import placed_corners_m
 from aerialret.evaluation.protocols import photographed
@@ -20,6 +21,7 @@ from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries
+from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
@@ -40,8 +42,8 @@ class Measurement:
     Attributes:
         comparison: What queries and gallery were described by.
         ranks: int [n], the rank of the right place; `metrics.NOT_FOUND` where the gallery lacks it.
-        nearest: The first `RESULTS_KEPT` results of each query, rows of the gallery; `NO_ROW` where
-            there are not as many.
+        nearest: The first results of each query, rows of the gallery, `RESULTS_KEPT` at least;
+            `NO_ROW` where there are not as many.
         own_scores: float32 [n], score of each query and its right place; NaN where none.
         distance_m: float64 [n], from where the first result puts the photo's centre (the centre of
             its tile, but for methods that tell more) to where it is; NaN where there is no result.
@@ -66,6 +68,7 @@ class Comparer:
         photos: Are searched for.
         gallery: Is searched.
         asking: How: turns that are tried, and how the first results are checked.
+        kept: Results of each photo that are kept.
         batch_size: Photos described at once.
         label: Put before the stages that `progress` is told.
         progress: Told the stage, the tiles done and the tiles in all.
@@ -79,12 +82,13 @@ class Comparer:
         photos: Photos,
         gallery: GalleryCache,
         asking: QueryConfig,
+        kept: int = RESULTS_KEPT,
         batch_size: int = 32,
         label: str = "describing",
         progress: StagedProgress | None = None,
     ) -> None:
         self._tileset, self._model, self._photos, self._gallery = tileset, model, photos, gallery
-        self._asking, self._batch_size = asking, batch_size
+        self._asking, self._kept, self._batch_size = asking, kept, batch_size
         self._label, self._progress = label, progress
         self._known: dict[Modality, NDArray[np.float32]] = {}
 
@@ -99,11 +103,30 @@ class Comparer:
         found = rank_gallery(
             queries, gallery, self._photos.truth, neutral=self._photos.neutral,
             similarity=self._similarity(),
-            top=max(RESULTS_KEPT, self._asking.rerank_top) if checks else RESULTS_KEPT,
+            top=max(self._kept, self._asking.rerank_top) if checks else self._kept,
         )  # fmt: skip
         found = self._checked(found) if checks else found
         placed = self._placed(queries, gallery, found.nearest.rows[:, 0])
         return self._measurement(comparison, found, placed)
+
+    def answer(self, measurement: Measurement, row: int, *, top: int) -> PhotoAnswer:
+        """What `measurement` found for one photo, as an answer to a query: `top` hits at most."""
+        photos, date = self._photos, self._photos.dates.gallery
+        batch = photos.cut(self._tileset, slice(row, row + 1)).batch
+        nearest = measurement.nearest
+        found = nearest.rows[row, :top][nearest.rows[row, :top] != NO_ROW]
+        tiles = self._tileset.tiles(date)
+        windows = windows_of(
+            self._asked(measurement.comparison.queries)[row],
+            self._gallery.vectors(date, measurement.comparison.gallery),
+            found, model=self._model, rotations=self._asking.rotations,
+        )  # fmt: skip
+        return answer_of(
+            photo_of(photos.tiles[row].place, batch),
+            modality=measurement.comparison.queries, tiles=[tiles[each] for each in found],
+            scores=nearest.scores[row, : len(found)], windows=windows, date=date,
+            grid=self._tileset.grid,
+        )  # fmt: skip
 
     def _similarity(self) -> Similarity:
         """How this method scores queries and gallery."""
@@ -151,7 +174,7 @@ class Comparer:
         nearest = found.nearest
         first = nearest.rows[:, 0]
         centres = self._tile_centres()[first] if placed is None else placed.mean(axis=1)
-        kept = Neighbours(nearest.rows[:, :RESULTS_KEPT], nearest.scores[:, :RESULTS_KEPT])
+        kept = Neighbours(nearest.rows[:, : self._kept], nearest.scores[:, : self._kept])
         return Measurement(
             comparison=comparison,
             ranks=found.ranks,

@@ -5,6 +5,7 @@ REPORT/
   metrics.json      the figures: map@5, recall, by split, stratum and modality
   queries.parquet   a row for each query, see `aerialret.evaluation.query_table`
   report.html       everything to look at, in one file
+  georeferenced/    located photos on the map, see `aerialret.evaluation.georeferenced`
 """
 
 import json
@@ -23,6 +24,7 @@ from aerialret.errors import (
 from aerialret.evaluation.comparer import StagedProgress
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.georeferenced import file_figures, write_located
 from aerialret.evaluation.report import render_report
 from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
@@ -33,6 +35,7 @@ from aerialret.tiles.tileset import TileSet
 METRICS_NAME = "metrics.json"
 QUERIES_NAME = "queries.parquet"
 HTML_NAME = "report.html"
+PICTURES_NAME = "georeferenced"
 
 
 def evaluate(
@@ -86,6 +89,7 @@ def evaluate(
     evaluation = run_evaluation(
         tileset, model, dates=dates, protocol=config.protocol, seed=config.seed, asking=asking,
         index=index, before_training=config.untrained, progress=progress,
+        verify_top=asking.verify_top if config.verify else 0,
     )  # fmt: skip
     staging = atomic.staging_folder(out)
     metrics = _write(staging, evaluation, parents, configuration)
@@ -103,18 +107,25 @@ def _write(
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     metrics = evaluation.metrics()
+    config = configuration["evaluate"]
+    written = write_located(evaluation, folder / PICTURES_NAME, count=config["georeferenced"])
+    if written:
+        metrics["located"]["files"] = file_figures(written, evaluation.photos.shown)
     text = json.dumps(metrics, indent=2, ensure_ascii=False) + "\n"
     (folder / METRICS_NAME).write_text(text, encoding="utf-8")
     evaluation.table.to_parquet(folder / QUERIES_NAME, index=False)
-    html = render_report(evaluation, worst=configuration["evaluate"]["worst"], parents=parents)
+    html = render_report(evaluation, worst=config["worst"], parents=parents, metrics=metrics)
     (folder / HTML_NAME).write_text(html, encoding="utf-8")
-    files = [folder / name for name in (METRICS_NAME, QUERIES_NAME, HTML_NAME)]
+    files = [path for path in folder.rglob("*") if path.is_file()]
     manifest = new_manifest(
         "report",
         content_hash=hash_files(files, root=folder),
         parents=parents,
         configuration=configuration,
-        facts={"scope": metrics["scope"], "content": sorted(path.name for path in files)},
+        facts={
+            "scope": metrics["scope"],
+            "content": sorted(path.relative_to(folder).as_posix() for path in files),
+        },
     )
     write_manifest(folder, manifest)
     return metrics

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerialret.config import QueryConfig
 from aerialret.evaluation.change import Change, change_between
-from aerialret.evaluation.comparer import Comparer, Measurement, StagedProgress
+from aerialret.evaluation.comparer import RESULTS_KEPT, Comparer, Measurement, StagedProgress
 from aerialret.evaluation.comparisons import (
     Comparison,
     Dates,
@@ -19,15 +19,29 @@ from aerialret.evaluation.comparisons import (
 )
 from aerialret.evaluation.figures import by_share, by_value, figures_of
 from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.located_figures import located_figures
+from aerialret.evaluation.locating import Located, locate_photos, search_errors
+from aerialret.evaluation.photo_answers import pixels_of
 from aerialret.evaluation.photos import Photos, photos_of
-from aerialret.evaluation.query_table import ALL, UNSEEN, add_measurements, query_table, scope_of
+from aerialret.evaluation.pose_errors import PoseErrors
+from aerialret.evaluation.query_table import (
+    ALL,
+    UNSEEN,
+    add_errors,
+    add_located,
+    add_measurements,
+    query_table,
+    scope_of,
+)
 from aerialret.evaluation.scores import MAP_KEY, chance_map, scores
 from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model, untrained_model
+from aerialret.querying.verify import verified_answer
 from aerialret.retrieval.index_store import Index
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.splits import BUFFER, SPLITS
+from aerialret.verification.reference import ReferenceReader
 
 _STRATA = ("land_cover", "mask_content", "main_class", "settlement", "change_class")
 
@@ -46,6 +60,9 @@ class Evaluation:
         untrained: The same before training; empty for a model that was never trained.
         whole_tiles: The headline under the protocol `aligned`; None where that is the protocol, or
             was not asked for.
+        searched: Errors of the headline's first answers, as far as the method tells where in the
+            tile a photo lies.
+        located: The headline after verification; None where that was not asked for.
         change_seen_in: What the change between the dates was measured by; empty where it was not.
         table: A row for each query, see `aerialret.evaluation.query_table`.
     """
@@ -58,6 +75,8 @@ class Evaluation:
     trained: dict[str, Measurement]
     untrained: dict[str, Measurement]
     whole_tiles: Measurement | None
+    searched: PoseErrors
+    located: Located | None
     change_seen_in: str
     table: pd.DataFrame
 
@@ -97,7 +116,11 @@ class Evaluation:
             "modalities": {name: self.scores_of(found) for name, found in self.trained.items()},
             "untrained": {name: self.scores_of(found) for name, found in self.untrained.items()},
             "chance": {MAP_KEY: chance_map(gallery)},
-        }
+            "located": located_figures(
+                self.searched, self.trained[self.main].ranks, self.located, self.in_scope,
+                sides_m=self.photos.shown.metres_per_px * self.tileset.grid.tile_px,
+            ),
+        }  # fmt: skip
 
     def scores_of(self, measurement: Measurement) -> dict[str, Any]:
         """The figures of a measurement on the queries in scope."""
@@ -122,6 +145,7 @@ def run_evaluation(
     gallery: GalleryCache | None = None,
     only: str | None = None,
     before_training: bool = True,
+    verify_top: int = 0,
     progress: StagedProgress | None = None,
 ) -> Evaluation:
     """Searches photos of one date among the tiles of the other, by everything the model sees.
@@ -139,6 +163,7 @@ def run_evaluation(
         only: Measure this comparison, and neither the change between the dates nor whole tiles;
             `comparisons.HEADLINE` is the first, `comparisons.EVERY` all. None measures everything.
         before_training: Whether the same network is also measured as it was before training.
+        verify_top: So many answers of each photo in scope are verified, by the headline.
         progress: Told the stage, the tiles done and the tiles in all.
 
     Raises:
@@ -146,11 +171,12 @@ def run_evaluation(
         ConfigurationError: The model sees masks only, and a date has none; or there is no such
             protocol or comparison.
     """
-    run = _Run(tileset, dates, asking or QueryConfig(), progress)
+    run = _Run(tileset, dates, asking or QueryConfig(), max(verify_top, RESULTS_KEPT), progress)
     photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
     comparisons = chosen(_possible(tileset, model, dates), only=only)
     gallery = gallery or GalleryCache(tileset, model, index=index)
-    trained = run.measured(model, photos, comparisons, gallery=gallery)
+    comparer = run.comparer(model, photos, gallery=gallery)
+    trained = {comparison.name: comparer.compare(comparison) for comparison in comparisons}
     whole = None
     if not only and protocol != ALIGNED:
         aligned = photos_of(tileset, dates=dates, seed=seed, tiles=photos.tiles)
@@ -158,11 +184,19 @@ def run_evaluation(
     before = untrained_model(model) if before_training and was_trained(model) else None
     untrained = run.measured(before, photos, comparisons) if before else {}
     change = None if only else change_between(tileset, dates=dates, tiles=photos.tiles)
+    table = _table(tileset, model, photos, change, trained, untrained, whole)
+    main = next(iter(trained.values()))
+    searched = search_errors(main, photos)
+    add_errors(table, searched)
+    located = None
+    if verify_top:
+        rows = np.flatnonzero(table["in_scope"].to_numpy(bool))
+        located = run.located(comparer, main, photos, rows, searched, top=verify_top)
+        add_located(table, located)
     return Evaluation(
         tileset=tileset, model=model, dates=dates, photos=photos, asking=run.asking,
-        trained=trained, untrained=untrained, whole_tiles=whole,
-        change_seen_in=change.seen_in if change else "",
-        table=_table(tileset, model, photos, change, trained, untrained, whole),
+        trained=trained, untrained=untrained, whole_tiles=whole, searched=searched,
+        located=located, change_seen_in=change.seen_in if change else "", table=table,
     )  # fmt: skip
 
 
@@ -178,7 +212,18 @@ class _Run:
     tileset: TileSet
     dates: Dates
     asking: QueryConfig
+    kept: int
     progress: StagedProgress | None
+
+    def comparer(
+        self, model: Model, photos: Photos, *, gallery: GalleryCache | None = None
+    ) -> Comparer:
+        """Searches for the photos; without a gallery, by the model before training."""
+        return Comparer(
+            self.tileset, model, photos=photos, asking=self.asking, progress=self.progress,
+            gallery=gallery or GalleryCache(self.tileset, model), kept=self.kept,
+            label="describing" if gallery else "before training:",
+        )  # fmt: skip
 
     def measured(
         self,
@@ -189,12 +234,28 @@ class _Run:
         gallery: GalleryCache | None = None,
     ) -> dict[str, Measurement]:
         """The measurements by name; without a gallery, of the model before training."""
-        comparer = Comparer(
-            self.tileset, model, photos=photos, asking=self.asking, progress=self.progress,
-            gallery=gallery or GalleryCache(self.tileset, model),
-            label="describing" if gallery else "before training:",
-        )  # fmt: skip
+        comparer = self.comparer(model, photos, gallery=gallery)
         return {comparison.name: comparer.compare(comparison) for comparison in comparisons}
+
+    def located(
+        self,
+        comparer: Comparer,
+        measurement: Measurement,
+        photos: Photos,
+        rows: NDArray[np.int64],
+        searched: PoseErrors,
+        *,
+        top: int,
+    ) -> Located:
+        """The photos `rows` with their answers verified."""
+        reader = ReferenceReader(self.tileset)
+        told = self.progress
+        return locate_photos(
+            lambda row: comparer.answer(measurement, row, top=top),
+            lambda answer: verified_answer(answer, pixels_of(answer.photo), reader, top=top),
+            photos, rows=rows, ranks=measurement.ranks, top=top, searched=searched,
+            progress=(lambda done, total: told("verified", done, total)) if told else None,
+        )  # fmt: skip
 
 
 def _possible(tileset: TileSet, model: Model, dates: Dates) -> tuple[Comparison, ...]:

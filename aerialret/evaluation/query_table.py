@@ -16,9 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aerialret.evaluation.change import Change
-from aerialret.evaluation.comparer import Measurement
+from aerialret.evaluation.comparer import RESULTS_KEPT, Measurement
 from aerialret.evaluation.comparisons import Dates
+from aerialret.evaluation.locating import Located
 from aerialret.evaluation.photos import Photos
+from aerialret.evaluation.pose_errors import PoseErrors
 from aerialret.evaluation.strata import (
     change_class,
     covered_shares,
@@ -68,10 +70,11 @@ def query_table(
     table["rank"] = nullable_ranks(measurement.ranks)
     table["in_scope"] = table["rank"].notna() & _in_scope(table)
     places = tileset.rows(photos.dates.gallery)["place"].to_numpy(dtype=object)
-    nearest = measurement.nearest
-    found = nearest.rows != NO_ROW
-    table["results"] = [places[r[f]] for r, f in zip(nearest.rows, found, strict=True)]
-    table["scores"] = [s[f] for s, f in zip(nearest.scores, found, strict=True)]
+    rows_found = measurement.nearest.rows[:, :RESULTS_KEPT]
+    scores = measurement.nearest.scores[:, :RESULTS_KEPT]
+    found = rows_found != NO_ROW
+    table["results"] = [places[r[f]] for r, f in zip(rows_found, found, strict=True)]
+    table["scores"] = [s[f] for s, f in zip(scores, found, strict=True)]
     table["distance_m"] = measurement.distance_m
     return table
 
@@ -82,6 +85,26 @@ def add_measurements(table: pd.DataFrame, measurements: Mapping[str, Measurement
         suffix = name.replace(" ", "_")
         table[f"rank_{suffix}"] = nullable_ranks(measurement.ranks)
         table[f"distance_m_{suffix}"] = measurement.distance_m
+
+
+def add_errors(table: pd.DataFrame, searched: PoseErrors) -> None:
+    """Adds how far off the search alone puts each photo, beside `distance_m`, its centre."""
+    table["search_corner_error_m"] = searched.corner_m
+    table["search_turn_error_deg"] = searched.turn_deg
+    table["search_scale_error"] = searched.scale
+
+
+def add_located(table: pd.DataFrame, located: Located) -> None:
+    """Adds what verification made of the headline; null for photos that were not verified."""
+    table["rank_verified"] = nullable_ranks(located.ranks)
+    table["result_verified"] = located.first
+    table["verified"] = pd.Series(located.believed, dtype="boolean").mask(~located.asked)
+    table["inliers"] = pd.Series(located.inliers, dtype="Int64").mask(~located.asked)
+    table["rmse_m"] = located.rmse_m
+    table["centre_error_m"] = located.errors.centre_m
+    table["corner_error_m"] = located.errors.corner_m
+    table["turn_error_deg"] = located.errors.turn_deg
+    table["scale_error"] = located.errors.scale
 
 
 def nullable_ranks(ranks: NDArray[np.int64]) -> pd.Series:

@@ -9,6 +9,7 @@ from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report import wording
 from aerialret.evaluation.report.curves import error_chart, recall_chart, training_charts
 from aerialret.evaluation.report.ground import score_rows, share_table, strata_tables
+from aerialret.evaluation.report.located import located_section
 from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
 from aerialret.evaluation.report.provenance import configuration_text, provenance
@@ -18,15 +19,22 @@ from aerialret.network.checkpoint import HISTORY_NAME
 TEMPLATE = "report.html.jinja"
 
 
-def render_report(evaluation: Evaluation, *, worst: int, parents: Mapping[str, str]) -> str:
+def render_report(
+    evaluation: Evaluation,
+    *,
+    worst: int,
+    parents: Mapping[str, str],
+    metrics: dict[str, Any] | None = None,
+) -> str:
     """The report as HTML.
 
     Args:
         evaluation: What was measured.
         worst: Worst queries to draw.
         parents: Content hash of each artefact that was measured, by kind.
+        metrics: The content of `metrics.json`, where it is known already.
     """
-    metrics = evaluation.metrics()
+    metrics = metrics or evaluation.metrics()
     misses = worst_misses(evaluation, count=worst)
     return _environment().get_template(TEMPLATE).render(
         metrics=metrics,
@@ -43,6 +51,7 @@ def render_report(evaluation: Evaluation, *, worst: int, parents: Mapping[str, s
         shares=share_table(metrics),
         recall=recall_chart(evaluation),
         errors=error_chart(evaluation),
+        located=located_section(evaluation, metrics["located"]),
         training=training_charts(evaluation.model.folder / HISTORY_NAME),
         place_map=place_map(evaluation.table),
         legend=legend(evaluation.table),

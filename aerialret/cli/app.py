@@ -9,6 +9,7 @@ from aerialret import __version__
 from aerialret.cli import (
     artefacts,
     building,
+    calibrating,
     checking,
     comparing,
     exporting,
@@ -53,6 +54,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("train", building.train, "Train a model on the places of a tile set."),
     ("index", building.index, "Describe tiles and make them searchable."),
     ("query", searching.query, "Say where the places that photos show are."),
+    ("calibrate", calibrating.calibrate, "Measure what a model's scores mean."),
     ("evaluate", measuring.evaluate, "Measure how often the right place is found."),
     ("compare", comparing.compare, "Train and measure several methods, and write one table."),
     ("run", workspaces.run, "Ingest, train, index and evaluate, as a file says."),

@@ -1,0 +1,147 @@
+"""Calibrating: a tile set and a model go in, `calibration.json` in the model's folder comes out."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerialret.evaluation.calibration.fitting import fit
+from aerialret.evaluation.calibration.places import folds_of, held_out_places
+from aerialret.evaluation.calibration.searches import Searches, joined, searches_of
+from aerialret.evaluation.calibration.thresholds import with_thresholds
+from aerialret.evaluation.comparer import StagedProgress
+from aerialret.evaluation.comparisons import Dates
+from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.photos import Photos, photos_of
+from aerialret.evaluation.ranking import Similarity
+from aerialret.network.checkpoint import Model
+from aerialret.network.dense import dense_similarities
+from aerialret.network.descriptors import Modality, describe_queries, modalities_of
+from aerialret.retrieval.calibration import Calibration, ModelCalibration, write_calibration
+from aerialret.retrieval.metrics import similarities
+from aerialret.retrieval.parents import require_tile_size
+from aerialret.tiles.grid import Grid, TileId
+from aerialret.tiles.tileset import TileSet, grid_facts
+
+PROTOCOLS = ("aligned", "mild", "hard", "grey")
+"""How the photos are cut, in equal parts."""
+
+MOST_PLACES = 200
+"""Places that are asked about at most; each under every protocol."""
+
+_PHOTOS_AT_ONCE = 32
+
+
+def calibrate(
+    tileset: TileSet,
+    model: Model,
+    *,
+    dates: Dates,
+    seed: int,
+    progress: StagedProgress | None = None,
+) -> ModelCalibration:
+    """Asks for places whose answer is known, and writes what the model's scores mean.
+
+    Args:
+        tileset: Holds the tiles of both dates.
+        model: Describes them; `calibration.json` goes into its folder.
+        dates: Dates of the photos and of the gallery.
+        seed: Seed of all that is drawn.
+        progress: Told the stage, the photos done and the photos in all.
+
+    Raises:
+        NothingToDoError: Too few places were kept from training.
+        ConfigurationError: Model and tile set do not fit together.
+    """
+    require_tile_size(model, tileset=tileset)
+    places = held_out_places(tileset, model, dates=dates, seed=seed, most=MOST_PLACES)
+    folds = folds_of(places, seed=seed)
+    known = GalleryCache(tileset, model)
+    asking = _Asking(tileset, model, known, places, dates, seed, progress)
+    found = {name: asking.calibration(name, folds) for name in asking.modalities}
+    calibration = ModelCalibration(
+        model=model.content_hash, tile_set=tileset.content_hash, grid=grid_facts(tileset.grid),
+        queries=dates.queries, gallery=dates.gallery, seed=seed, rotations=model.asking.rotations,
+        protocols=PROTOCOLS, seen=asking.seen, tiles=len(tileset.tiles(dates.gallery)),
+        absent_share=0.5, by=found,
+        places={tile.place: fold for tile, fold in zip(places, folds, strict=True)},
+    )  # fmt: skip
+    write_calibration(calibration, model.folder)
+    return calibration
+
+
+def tile_bounds(tiles: Sequence[TileId], *, grid: Grid) -> NDArray[np.float64]:
+    """Left, bottom, right and top of each tile: float64 [m, 4]."""
+    return np.array([grid.bounds(tile) for tile in tiles], np.float64).reshape(-1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """What all searches of a calibration share."""
+
+    tileset: TileSet
+    model: Model
+    known: GalleryCache
+    places: Sequence[TileId]
+    dates: Dates
+    seed: int
+    progress: StagedProgress | None
+
+    @property
+    def seen(self) -> Modality:
+        """What the gallery is described by: all that the model sees, as an index is by default."""
+        return modalities_of(self.model.config)[0]
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """What photos are described by: all that the model sees, and the image alone."""
+        if self.model.config.input != "image+mask":
+            return (self.seen,)
+        return ("image+mask", "image") if self.tileset.has_masks(self.dates.queries) else ("image",)
+
+    def calibration(self, modality: Modality, folds: Sequence[int]) -> Calibration:
+        """Of photos that are described by `modality`."""
+        searches = joined(list(self._searches(modality)))
+        fold = np.tile(folds, len(PROTOCOLS))[searches.photo]
+        tiles = len(self.tileset.tiles(self.dates.gallery))
+        return with_thresholds(fit(searches, fold=fold, most_tiles=tiles), searches, fold=fold)
+
+    def _searches(self, modality: Modality) -> Iterator[Searches]:
+        """Protocol by protocol; photo i of protocol p has the number p * places + i."""
+        date, count = self.dates.gallery, len(self.places)
+        gallery = self.known.vectors(
+            date, self.seen, progress=self._stage(f"{date} by {self.seen}")
+        )
+        bounds = tile_bounds(self.tileset.tiles(date), grid=self.tileset.grid)
+        for number, protocol in enumerate(PROTOCOLS):
+            photos = photos_of(
+                self.tileset, dates=self.dates, protocol=protocol, seed=self.seed, tiles=self.places
+            )
+            told = self._stage(f"{self.dates.queries} ({protocol}) by {modality}")
+            for start in range(0, count, _PHOTOS_AT_ONCE):
+                rows = range(start, min(start + _PHOTOS_AT_ONCE, count))
+                vectors = self._vectors(photos, slice(rows.start, rows.stop), modality)
+                yield searches_of(
+                    self._similarity()(vectors, gallery), photos.truth[rows.start : rows.stop],
+                    bounds=bounds, neutral=[photos.neutral.get(row) for row in rows],
+                    first_photo=number * count + start, seed=self.seed,
+                )  # fmt: skip
+                if told:
+                    told(rows.stop, count)
+
+    def _vectors(self, photos: Photos, rows: slice, modality: Modality) -> NDArray[np.float32]:
+        batch = photos.cut(self.tileset, rows).batch
+        turns = self.model.asking.rotations
+        return describe_queries(self.model, batch, modality=modality, rotations=turns)
+
+    def _similarity(self) -> Similarity:
+        """How the method scores photos and gallery."""
+        if not self.model.config.is_grid:
+            return similarities
+        return partial(dense_similarities, layout=self.model.layout, device=self.model.device)
+
+    def _stage(self, what: str) -> Callable[[int, int], None] | None:
+        told = self.progress
+        return None if told is None else lambda done, total: told(what, done, total)

@@ -1,12 +1,15 @@
 """A location: where a photo lies on the map, how sure that is, and what speaks for it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.verification.pose import Matrix, Pose, corners, moved
 from aerialret.verification.transform import Kind, offsets
+
+MOST_OTHERS = 100
+"""Pairs that do not agree which a location keeps; there may be thousands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,24 @@ class ControlPoints:
     def __len__(self) -> int:
         return len(self.photo)
 
+    @classmethod
+    def none(cls) -> "ControlPoints":
+        """No places."""
+        return cls(photo=np.empty((0, 2)), map=np.empty((0, 2)))
+
+    def some(self, rows: NDArray[np.generic]) -> "ControlPoints":
+        """Those of `rows`: numbers, or true where they are kept."""
+        return ControlPoints(photo=self.photo[rows], map=self.map[rows])
+
+    def evenly(self, count: int) -> "ControlPoints":
+        """At most `count` of them, evenly taken."""
+        rows = np.linspace(0, len(self) - 1, min(count, len(self))).round().astype(int)
+        return self.some(rows)
+
+    def scaled(self, across: float, down: float) -> "ControlPoints":
+        """The same for a copy of the photo that is so many times as wide and high."""
+        return ControlPoints(photo=self.photo * [across, down], map=self.map)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
@@ -39,6 +60,7 @@ class Location:
         rounds: How often the photo was warped by the fit and matched again.
         aligned: Whether intensities moved the fit at the end.
         doubt: Why it is not believable; empty where it is.
+        others: Some of the pairs that do not agree, for people to look at: at most `MOST_OTHERS`.
     """
 
     kind: Kind
@@ -50,6 +72,7 @@ class Location:
     rounds: int = 0
     aligned: bool = False
     doubt: str = ""
+    others: ControlPoints = field(default_factory=ControlPoints.none)
 
     @property
     def believable(self) -> bool:
@@ -88,5 +111,7 @@ class Location:
         across, down = width / self.width, height / self.height
         stretch = np.diag([1 / across, 1 / down, 1.0])
         matrix: Matrix = self.matrix @ stretch
-        points = ControlPoints(photo=self.points.photo * [across, down], map=self.points.map)
-        return replace(self, matrix=matrix, points=points, width=width, height=height)
+        return replace(
+            self, matrix=matrix, points=self.points.scaled(across, down),
+            others=self.others.scaled(across, down), width=width, height=height,
+        )  # fmt: skip

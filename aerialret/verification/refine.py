@@ -14,7 +14,7 @@ from aerialret.tiles.arrays import Image, Valid
 from aerialret.verification.doubt import LEAST_BELIEVABLE, chance_doubt, doubt
 from aerialret.verification.estimate import TOLERANCE_PX
 from aerialret.verification.intensity import align
-from aerialret.verification.location import ControlPoints, Location
+from aerialret.verification.location import MOST_OTHERS, ControlPoints, Location
 from aerialret.verification.matching import Matcher, SiftMatcher
 from aerialret.verification.pairs import Found, match
 from aerialret.verification.pictures import Picture
@@ -99,14 +99,12 @@ def _again(found: Found, photo: Picture, seek: _Seek) -> tuple[Found, int]:
 
 def _location(found: Found, photo: Picture, reference: Reference, rounds: int) -> Location:
     height, width = photo.valid.shape
-    points = ControlPoints(
-        photo=found.photo[found.fit.inliers],
-        map=moved(found.reference[found.fit.inliers], reference.to_map),
-    )
+    pairs = ControlPoints(photo=found.photo, map=moved(found.reference, reference.to_map))
     matrix = reference.to_map @ found.fit.matrix
     return Location(
-        kind=found.fit.kind, matrix=matrix, points=points, matches=len(found.photo),
-        width=width, height=height, rounds=rounds,
+        kind=found.fit.kind, matrix=matrix, points=pairs.some(found.fit.inliers),
+        matches=len(pairs), width=width, height=height, rounds=rounds,
+        others=pairs.some(~found.fit.inliers).evenly(MOST_OTHERS),
     )  # fmt: skip
 
 
@@ -126,7 +124,7 @@ def _aligned(
         return location
     on_reference = moved(location.points.map, reference.from_map)
     kept = offsets(found.matrix, location.points.photo, on_reference) <= 2 * tolerance_px
-    points = ControlPoints(photo=location.points.photo[kept], map=location.points.map[kept])
+    points = location.points.some(kept)
     better = replace(location, matrix=reference.to_map @ found.matrix, points=points, aligned=True)
     enough = 2 * len(points) > location.inliers  # it must not leave what was found
     return better if enough and not doubt(better, least_inliers=1) else location

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aerialret.cli.calibrating import calibrate_trained
 from aerialret.cli.shared_options import Assignments, Recipe, Replace, TileSetArgument
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import IndexConfig, Pipeline, TrainConfig
@@ -15,6 +16,7 @@ from aerialret.workspace import open_workspace
 
 if TYPE_CHECKING:
     from aerialret.network.importing.matching import WeightsReport
+    from aerialret.training.run import TrainingReport
 
 _INDEX, _TRAIN = IndexConfig(), TrainConfig()
 
@@ -37,6 +39,12 @@ def train(
         bool,
         typer.Option("--resume", help="Go on with an unfinished training, with more epochs or not"),
     ] = False,
+    calibrate: Annotated[
+        bool,
+        typer.Option(
+            "--calibrate/--no-calibrate", help="Measure at the end what the model's scores mean"
+        ),
+    ] = True,
     replace: Replace = False,
 ) -> None:
     """Train a model on the places of a tile set: a network, visual words or a whitening.
@@ -53,6 +61,7 @@ def train(
         replaced(workspace.pipeline, train=chosen),
         resume=resume,
         replace=replace,
+        calibrate=calibrate,
     )
 
 
@@ -91,9 +100,15 @@ def index(
 
 
 def train_model(
-    tileset: Path, out: Path, pipeline: Pipeline, *, resume: bool = False, replace: bool = False
+    tileset: Path,
+    out: Path,
+    pipeline: Pipeline,
+    *,
+    resume: bool = False,
+    replace: bool = False,
+    calibrate: bool = True,
 ) -> None:
-    """Trains a model and tells its epochs and its outcome."""
+    """Trains a model, tells its epochs and its outcome, and calibrates its scores."""
     from aerialret.tiles.tileset import TileSet
     from aerialret.training.distributed import World
     from aerialret.training.train import train as step
@@ -105,6 +120,12 @@ def train_model(
         )  # fmt: skip
     if not World.from_environment().is_first:
         return  # one of torchrun's processes speaks for all
+    _tell_trained(out, report)
+    if calibrate:
+        calibrate_trained(tileset, out)
+
+
+def _tell_trained(out: Path, report: "TrainingReport") -> None:
     if report.up_to_date:
         tell(f"{out} is up to date: {report.epochs} epochs of this request")
         return

@@ -20,6 +20,7 @@ from aerialret.errors import ConfigurationError
 from aerialret.manifest import Manifest, already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
+from aerialret.retrieval.calibration import copy_calibration
 from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
 from aerialret.retrieval.engines import (
     SearchEngine,
@@ -98,6 +99,7 @@ def build_index(
     )
     if existing:
         shutil.rmtree(staging, ignore_errors=True)
+        copy_calibration(model.folder, out / MODEL_FOLDER, content_hash=model.content_hash)
         return _summary(out, existing, built=False)
     prepare_chunks(staging, request={"parents": parents, "configuration": configuration})
     vectors = describe_in_chunks(
@@ -108,6 +110,8 @@ def build_index(
         staging / "whole", tileset, model, vectors, parents, configuration,
         recipe=recipe, tile_set_path=_relative_path(tileset.folder, out),
     )  # fmt: skip
+    copied = staging / "whole" / MODEL_FOLDER
+    copy_calibration(model.folder, copied, content_hash=model.content_hash)  # no part of the index
     atomic.publish_folder(staging / "whole", out)
     shutil.rmtree(staging)
     return _summary(out, manifest, built=True)

@@ -180,9 +180,12 @@ def answer(
 
 def _tell_notes(result: "QueryResult", output_format: str) -> None:
     """What a person must know: the notes where stdout does not show them, and the rejected."""
+    from aerialret.querying.judgement import verdict_line
+
     if output_format != "table":
         for found in result.answers:
-            for note in found.notes:
-                tell(f"{found.query}: {note}")
+            for note in (verdict_line(found), *found.notes):
+                if note:
+                    tell(f"{found.query}: {note}")
     for rejected in result.rejected:
         tell(f"aerialret: {rejected.message}")

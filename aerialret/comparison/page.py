@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from aerialret.comparison.bootstrap import LEVEL
 from aerialret.comparison.charts import GREY, bar_chart, protocol_colour, recall_charts
@@ -13,6 +13,7 @@ from aerialret.comparison.outcome import Outcome
 from aerialret.comparison.study import Study
 from aerialret.comparison.study_table import Line
 from aerialret.evaluation.scores import MAP_KEY
+from aerialret.pages.environment import page_environment
 
 TEMPLATE = "compare.html.jinja"
 
@@ -82,18 +83,7 @@ def _lead(rows: Sequence[Row], protocols: Sequence[str]) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=ChoiceLoader(
-            [
-                PackageLoader("aerialret.comparison", ""),
-                PackageLoader("aerialret.evaluation.report", ""),
-            ]
-        ),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("aerialret.comparison", "aerialret.evaluation.report")
     environment.filters.update(
         figure=lambda cell: f"{cell.value:.{DIGITS}f}", interval=interval_text,
         count=count_text, duration=duration_text, published=published_text,

@@ -9,19 +9,21 @@ from typing import Any
 import shapely
 from pyproj import Transformer
 
+from aerialret.querying.judgement import probability_of, verdict_line, verdict_of
 from aerialret.querying.located import VERIFIED_COLUMNS, verified_cells, verified_properties
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds
 
 COLUMNS = (
-    "query", "rank", "tile", "date", "score", "rotation_deg", "x", "y", "side_m",
-    "modality", "crs", "left", "bottom", "right", "top",
+    "query", "rank", "tile", "date", "score", "probability", "verdict", "rotation_deg", "x", "y",
+    "side_m", "modality", "crs", "left", "bottom", "right", "top",
 )  # fmt: skip
 """Columns of CSV and of written layers; JSON has the last four as one list, `bounds`."""
 
 _DEGREE_DIGITS = 7  # 1 cm
 _SCORE_DIGITS = 6
+_PROBABILITY_DIGITS = 4
 _TURN_DIGITS = 2
 _METRE_DIGITS = 2
 
@@ -79,16 +81,21 @@ def results(answers: Sequence[PhotoAnswer]) -> Iterator[tuple[PhotoAnswer, Hit]]
 def properties(answer: PhotoAnswer, hit: Hit) -> dict[str, Any]:
     """A result as plain values.
 
+    `probability` is that of the photo showing the hit's place, and `verdict` what is said of the
+    photo as a whole: found, uncertain, or not in this index; both are None without a calibration.
     `bounds` is left, bottom, right, top in `crs`; `rotation_deg` the counter-clockwise turn that
     brings the photo to north up, as far as turns were tried; `x` and `y` where its centre lies, and
     `side_m` the ground it shows, as far as the method tells (else the tile's centre, and nothing).
     """
+    probability = probability_of(answer, hit)
     return {
         "query": answer.query,
         "rank": hit.rank,
         "tile": hit.place,
         "date": hit.date,
         "score": round(hit.score, _SCORE_DIGITS),
+        "probability": None if probability is None else round(probability, _PROBABILITY_DIGITS),
+        "verdict": verdict_of(answer),
         "rotation_deg": round(answer.turns_deg[hit.rank - 1], _TURN_DIGITS),
         "x": round(hit.x, _METRE_DIGITS),
         "y": round(hit.y, _METRE_DIGITS),
@@ -141,19 +148,33 @@ def footprint(bounds: Bounds, *, crs: str) -> shapely.Polygon:
 
 
 def _block(answer: PhotoAnswer) -> str:
-    header: tuple[str, ...] = ("rank", "tile", "date", "score", "left", "bottom", "right", "top")
+    header: tuple[str, ...] = ("rank", "tile", "date", "score")
+    header += (
+        ("left", "bottom", "right", "top")
+        if answer.certainty is None
+        else (
+            "prob.",
+            "left",
+            "bottom",
+            "right",
+            "top",
+        )
+    )
     if answer.locations is not None:
         header = (*header, "inliers", "RMSE m", "verified")
     body = [_cells(answer, hit) for hit in answer.hits]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
     lines = [f"{answer.query} ({answer.modality}; bounds in {answer.crs})"]
+    lines += [f"  {line}" for line in [verdict_line(answer)] if line]
     lines += [f"  note: {note}" for note in answer.notes]
     lines += [_line(cells, widths) for cells in (header, *body)]
     return "\n".join(lines) + "\n"
 
 
 def _cells(answer: PhotoAnswer, hit: Hit) -> tuple[str, ...]:
-    found = (str(hit.rank), hit.place, hit.date, f"{hit.score:.3f}")
+    probability = probability_of(answer, hit)
+    found: tuple[str, ...] = (str(hit.rank), hit.place, hit.date, f"{hit.score:.3f}")
+    found += () if probability is None else (f"{probability:.3f}",)
     bounds = tuple(f"{value:.0f}" for value in hit.bounds)
     added = () if answer.locations is None else verified_cells(answer, hit)
     return (*found, *bounds, *added)

@@ -4,30 +4,23 @@ Probabilities are of places: hits of one place at several dates share one. Those
 and that of a photo from outside the index sum to 1 at most.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aerialret.network.descriptors import Modality
-from aerialret.retrieval.calibration import Calibration, ModelCalibration
+from aerialret.retrieval.calibration import FOUND, Calibration, ModelCalibration
 from aerialret.retrieval.evidence import DEPTH, OTHERS, evidence_of, lies_elsewhere
 from aerialret.retrieval.search import Hit
-from aerialret.verification.doubt import LEAST_BELIEVABLE
 from aerialret.verification.location import Location
 
-BELIEVED_RATIO = 40.0
-"""How much oftener a right answer is believed than a wrong one, after verification: of 240 photos
-laid on their own place two years earlier 20 were believed, of 480 laid on another one none, which
-counts as 1 of 482 by Laplace's rule of succession (docs/verify.md)."""
+BELIEVED_RIGHT = 21 / 22
+"""Least probability of a verified answer that is believed: of photos laid on their own place and on
+two others at another date, 20 were believed, and all of these were right (docs/verify.md), which
+makes 21 of 22 by Laplace's rule of succession."""
 
-PAIR_RATIO = 2.0
-"""By how much each control point beyond the fewest raises that. By chance alone it would be about a
-thousand (`verification.chance`), but repeated things agree more often; in the measurement above at
-most 3 points agreed on a wrong place."""
-
-_MOST_PAIRS = 10  # beyond the fewest, that count
+_MOST_DATES = 4  # that the hits looked at make room for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +31,13 @@ class Certainty:
         probabilities: Of each place among the hits.
         absent: Of the photo being from outside the index.
         calibration: By which.
+        believed: Whether the photo was laid on the first answer, and that is believed.
     """
 
     probabilities: Mapping[str, float]
     absent: float
     calibration: Calibration
+    believed: bool = False
 
     def of(self, hit: Hit) -> float:
         """The probability that the photo shows the place of `hit`."""
@@ -51,38 +46,35 @@ class Certainty:
     @property
     def verdict(self) -> str:
         """found, uncertain, or not in this index."""
+        if self.believed:
+            return FOUND
         best = max(self.probabilities.values(), default=0.0)
         return self.calibration.verdict(best=best, absent=self.absent)
 
     def after(self, hits: Sequence[Hit], locations: Sequence[Location | None]) -> "Certainty":
-        """The certainty once the photo was laid on its hits: Bayes' rule for those believed.
+        """The certainty once the photo was laid on its hits.
 
-        Tiles around the right one are believed, too, as the photo is looked for around each: the
-        first of them, which holds its centre, gets the probability of all that agree with it.
+        The first answer, if it is believed, gets `BELIEVED_RIGHT` or what it had, if that is more,
+        and the others share what is left. Tiles around the right one are believed, too, as the
+        photo is looked for around each; the first is the one that holds its centre.
 
         Args:
             hits: The answers after verification, the best first.
             locations: The photo on the map, for each; None where nothing agreed.
         """
-        laid = _believed(hits, locations)
-        if not laid:
+        first = locations[0] if locations else None
+        if first is None or not first.believable:
             return self
-        odds, least = dict(self.probabilities), min(self.probabilities.values())
-        for place, (_, location) in laid.items():
-            odds[place] = odds.get(place, least) * _ratio(location)
-        first, *others = laid
-        for place in others:
-            if _agree(laid[first], laid[place]):
-                odds[first], odds[place] = odds[first] + odds[place], 0.0
-        left = max(1.0 - sum(self.probabilities.values()), 0.0)  # outside, or a place not listed
-        total = sum(odds.values()) + left
-        found = {place: value / total for place, value in odds.items()}
-        return replace(self, probabilities=found, absent=self.absent / total)
+        place, before = hits[0].place, self.of(hits[0])
+        now = max(before, BELIEVED_RIGHT)
+        left = (1 - now) / (1 - before) if before < 1 else 0.0
+        found = {name: value * left for name, value in self.probabilities.items()} | {place: now}
+        return replace(self, probabilities=found, absent=self.absent * left, believed=True)
 
 
 def depth_of(dates: int) -> int:
     """Hits that `certainty_of` looks at in an index of so many dates."""
-    return DEPTH * max(dates, 1)
+    return DEPTH * min(max(dates, 1), _MOST_DATES)
 
 
 def certainty_of(
@@ -119,27 +111,3 @@ def certainty_of(
         absent=float(known.absent(np.array([first]))[0]),
         calibration=known,
     )
-
-
-def _believed(
-    hits: Sequence[Hit], locations: Sequence[Location | None]
-) -> dict[str, tuple[Hit, Location]]:
-    """The believed hits by their places, the best first."""
-    found: dict[str, tuple[Hit, Location]] = {}
-    for hit, location in zip(hits, locations, strict=True):
-        if location is not None and location.believable:
-            found.setdefault(hit.place, (hit, location))
-    return found
-
-
-def _ratio(location: Location) -> float:
-    """How much oftener a right answer is believed like this than a wrong one."""
-    pairs = min(max(location.inliers - LEAST_BELIEVABLE, 0), _MOST_PAIRS)
-    return BELIEVED_RATIO * PAIR_RATIO**pairs
-
-
-def _agree(one: tuple[Hit, Location], other: tuple[Hit, Location]) -> bool:
-    """Whether two hits put the photo's centre within half a tile of each other."""
-    left, _, right, _ = one[0].bounds
-    a, b = one[1].pose, other[1].pose
-    return math.hypot(a.x - b.x, a.y - b.y) < (right - left) / 2

@@ -135,6 +135,7 @@ def swipe_of(
     crs: str,
     labels: tuple[str, str],
     alts: tuple[str, str],
+    own: tuple[str, str] = ("photo", "the photo"),
     outlines: tuple[tuple[str, str, NDArray[np.float64]], ...] = (),
 ) -> Swipe:
     """The laid photo as a page draws it.
@@ -145,9 +146,10 @@ def swipe_of(
         crs: Of the map.
         labels: Of the map and of the photo.
         alts: What map and photo show.
+        own: Look and meaning of the photo's own outline.
         outlines: More to draw: look, meaning, and corners on the map, float64 [n, 2].
     """
-    own = Outline(points=polygon_points(laid.outline), css="photo", label="the photo")
+    ring = Outline(points=polygon_points(laid.outline), css=own[0], label=own[1])
     more = [
         Outline(points=polygon_points(moved(ring, laid.to_view)), css=css, label=label)
         for css, label, ring in outlines
@@ -158,5 +160,5 @@ def swipe_of(
         left=laid.window.left, top=laid.window.top,
         chart=webp_uri(laid.chart, everywhere), photo=webp_uri(laid.photo, laid.seen),
         chart_label=labels[0], photo_label=labels[1], chart_alt=alts[0], photo_alt=alts[1],
-        outlines=(own, *more),
+        outlines=(ring, *more),
     )  # fmt: skip

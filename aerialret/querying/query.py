@@ -1,7 +1,7 @@
 """Queries: photos and an index go in, the places they may show come out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,12 @@ from shapely.geometry.base import BaseGeometry
 from aerialret.config import SourceConfig
 from aerialret.errors import AerialretError, ConfigurationError, NothingToDoError
 from aerialret.network.descriptors import Modality, describe_queries, modalities_of, turn_of_view
+from aerialret.querying.certainty import Certainty, certainty_of, depth_of
 from aerialret.querying.photo import Photo, read_photo
 from aerialret.querying.pictures import has_mask
+from aerialret.retrieval.calibration import ModelCalibration, read_calibration
 from aerialret.retrieval.descriptor_chunks import Progress
-from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.index_store import MODEL_FOLDER, Index
 from aerialret.retrieval.search import Hit, search, select_tiles
 from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.pixel_store import TileBatch
@@ -34,6 +36,7 @@ class PhotoAnswer:
         crs: CRS of the hits' bounds.
         locations: For each hit, the photo laid on the map beside it; None where nothing agreed, or
             it was not tried. None in all where no hit was verified.
+        certainty: How probable the hits are by the search alone; None where no calibration tells.
     """
 
     query: str
@@ -44,6 +47,7 @@ class PhotoAnswer:
     photo: Photo
     crs: str
     locations: tuple[Location | None, ...] | None = None
+    certainty: Certainty | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,10 @@ def query(
     Raises:
         AerialretError: No photo can be used, or the request cannot be met for any of them.
     """
-    select_tiles(index, dates=dates, area=area)
+    selected = select_tiles(index, dates=dates, area=area)
+    tiles = len(index) if selected is None else int(selected.sum())
+    calibration = _calibration(index)
+    depth = max(top, depth_of(len(index.dates))) if calibration else top
     source = SourceConfig(
         vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
     )
@@ -105,7 +112,15 @@ def query(
     for start in range(0, len(photos), batch_size):
         some = photos[start : start + batch_size]
         read = _read(some, rejected, index=index, source=source)
-        answers += _answers(read, index=index, top=top, dates=dates, area=area, rotations=rotations)
+        found = _answers(
+            read, index=index, top=depth, dates=dates, area=area, rotations=rotations
+        )
+        answers += [
+            _judged(
+                answer, index, calibration=calibration, tiles=tiles, top=top, rotations=rotations
+            )
+            for answer in found
+        ]
         if progress:
             progress(start + len(some), len(photos))
     _require_answers(answers, rejected)
@@ -180,6 +195,34 @@ def _answer(photo: Photo, hits: list[Hit], turns: tuple[float, ...], index: Inde
         photo=photo,
         crs=index.grid.crs,
     )
+
+
+def _calibration(index: Index) -> ModelCalibration | None:
+    """What the scores of the index's model mean, where that was measured."""
+    return read_calibration(index.folder / MODEL_FOLDER, model=index.manifest.parents["model"])
+
+
+def _judged(
+    answer: PhotoAnswer,
+    index: Index,
+    *,
+    calibration: ModelCalibration | None,
+    tiles: int,
+    top: int,
+    rotations: int,
+) -> PhotoAnswer:
+    """The best `top` hits of an answer that has more, and how probable they are."""
+    certainty = certainty_of(
+        answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles
+    )
+    notes = answer.notes
+    if certainty and calibration and calibration.rotations != rotations:
+        turns = f"{rotations} turns were tried, but {calibration.rotations} when calibrating"
+        notes = (*notes, f"{turns}: the probabilities are rough")
+    return replace(
+        answer, hits=answer.hits[:top], turns_deg=answer.turns_deg[:top], certainty=certainty,
+        notes=notes,
+    )  # fmt: skip
 
 
 def _modality_notes(photo: Photo, seen: Modality) -> list[str]:

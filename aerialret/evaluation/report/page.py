@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report import wording
@@ -13,8 +13,10 @@ from aerialret.evaluation.report.located import located_section
 from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
 from aerialret.evaluation.report.provenance import configuration_text, provenance
+from aerialret.evaluation.report.swipes import swipe_gallery
 from aerialret.evaluation.scores import MAP_KEY
 from aerialret.network.checkpoint import HISTORY_NAME
+from aerialret.pages.environment import page_environment
 
 TEMPLATE = "report.html.jinja"
 
@@ -56,6 +58,7 @@ def render_report(
         place_map=place_map(evaluation.table),
         legend=legend(evaluation.table),
         tile_size_m=evaluation.tileset.grid.tile_size_m,
+        swipes=swipe_gallery(evaluation, wrong=worst),
         cards=misses.cards,
         classes=misses.classes,
         frames=misses.frames,
@@ -79,13 +82,7 @@ def _modality_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("aerialret.evaluation.report", ""),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = page_environment("aerialret.evaluation.report")
     environment.filters.update(
         figure=wording.figure, metres=wording.metres, percent=wording.percent, rank=wording.rank
     )

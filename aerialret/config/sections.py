@@ -108,6 +108,25 @@ class QueryConfig:
     )
     rerank_top: int = setting(20, "Results that are checked.")
     verify_top: int = setting(10, "Results on which '--verify' lays the photo.")
+    gsd_m: float = setting(
+        0.0,
+        "Metres on the ground for each pixel of a plain picture, as its file has them; 0: unknown.",
+    )
+    photo_scale: float = setting(
+        0.0,
+        "Denominator of the photographs' scale, as 25000; with the dots per inch that a scan's file "
+        "tells it gives query.gsd_m; 0: unknown.",
+    )
+    border: str = setting(
+        "auto",
+        "What is cut off each side of a plain picture: pixels as 40, a share of its shorter side "
+        "as 5%, 0 for nothing; auto: a frame that is found.",
+    )
+    cuts: int = setting(
+        0,
+        "Squares that a plain picture is cut into, whose answers vote; 0: up to 9 where its ground "
+        "resolution is known and it shows more than the index compares; 1: only its middle.",
+    )
 
     def __post_init__(self) -> None:
         check_choices(self)
@@ -115,6 +134,9 @@ class QueryConfig:
         check_range("query.rotations", self.rotations, low=1, high=360)
         check_range("query.rerank_top", self.rerank_top, low=1)
         check_range("query.verify_top", self.verify_top, low=1)
+        check_range("query.gsd_m", self.gsd_m, low=0)
+        check_range("query.photo_scale", self.photo_scale, low=0)
+        check_range("query.cuts", self.cuts, low=0, high=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

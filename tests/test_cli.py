@@ -20,8 +20,8 @@ from aerialret.cli.path_lists import spread
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 COMMANDS = (
-    "init", "demo", "check", "ingest", "train", "index", "query", "evaluate", "compare", "run",
-    "info", "export stac", "export cog", "model import", "model card",
+    "init", "demo", "check", "ingest", "train", "index", "query", "evaluate", "score", "compare",
+    "run", "info", "export stac", "export cog", "model import", "model card",
 )  # fmt: skip
 
 

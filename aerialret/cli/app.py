@@ -16,6 +16,7 @@ from aerialret.cli import (
     ingesting,
     measuring,
     models,
+    scoring,
     searching,
     workspaces,
 )
@@ -56,6 +57,7 @@ _COMMANDS: tuple[tuple[str, Callable[..., None], str], ...] = (
     ("query", searching.query, "Say where the places that photos show are."),
     ("calibrate", calibrating.calibrate, "Measure what a model's scores mean."),
     ("evaluate", measuring.evaluate, "Measure how often the right place is found."),
+    ("score", scoring.score, "Measure answers to your own photos against the truth."),
     ("compare", comparing.compare, "Train and measure several methods, and write one table."),
     ("run", workspaces.run, "Ingest, train, index and evaluate, as a file says."),
     ("info", artefacts.info, "Say what a folder is, what made it, whether it is whole."),

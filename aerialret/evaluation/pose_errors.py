@@ -43,7 +43,8 @@ def pose_errors(
     """
     off = np.linalg.norm(corners_m - truth.corners_m, axis=2)
     found, true = _centred(corners_m), _centred(truth.corners_m)
-    between = (true.conj() * found).sum(axis=1) / (np.abs(true) ** 2).sum(axis=1)
+    with np.errstate(invalid="ignore"):  # NaN where there are no corners
+        between = (true.conj() * found).sum(axis=1) / (np.abs(true) ** 2).sum(axis=1)
     return PoseErrors(
         centre_m=np.linalg.norm(centres_m - truth.centres_m, axis=1),
         corner_m=np.sqrt((off**2).mean(axis=1)),

@@ -7,7 +7,8 @@ import numpy as np
 from pyproj import Transformer
 
 from aerialret.pages.swipe import place_text
-from aerialret.querying.answer_page.wording import metres, probability_of, share
+from aerialret.querying.answer_page.wording import metres, share
+from aerialret.querying.judgement import probability_of
 from aerialret.querying.located import location_of
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.search import Hit
@@ -50,7 +51,7 @@ HEADS = (
 def hit_row(answer: PhotoAnswer, hit: Hit, *, link: str) -> HitRow:
     """The row of one answer."""
     location = location_of(answer, hit)
-    probability = probability_of(hit)
+    probability = probability_of(answer, hit)
     believed = location is not None and location.believable
     cells = (
         hit.place,
@@ -75,7 +76,7 @@ def facts_of(answer: PhotoAnswer, hit: Hit) -> tuple[Fact, ...]:
         Fact("Date of the map", hit.date),
         Fact("Score of the search", f"{hit.score:.3f}"),
     ]
-    probability = probability_of(hit)
+    probability = probability_of(answer, hit)
     if probability is not None:
         facts.append(Fact("Probability of being right", share(probability)))
     if exact:

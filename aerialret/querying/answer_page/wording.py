@@ -1,14 +1,18 @@
 """Words: an answer goes in, what the page says of it in a sentence comes out."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aerialret.pages.swipe import place_text
+from aerialret.querying import judgement
 from aerialret.querying.located import best_location, most_inliers
 from aerialret.querying.query import PhotoAnswer
-from aerialret.retrieval.search import Hit
+from aerialret.retrieval import calibration
 
 FOUND, UNSURE, ABSENT = "found", "unsure", "absent"
+
+_LOOKS = {calibration.FOUND: FOUND, calibration.UNCERTAIN: UNSURE, calibration.ABSENT: ABSENT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,7 @@ def verdict_of(answer: PhotoAnswer) -> Verdict:
     """What is to be said of the photo at first."""
     if not answer.hits:
         return Verdict(ABSENT, "no answer", "The index has no answer to this photo.")
+    judged = _judged(answer)
     best = best_location(answer)
     if best is not None:
         hit, location = best
@@ -32,18 +37,16 @@ def verdict_of(answer: PhotoAnswer) -> Verdict:
             "located",
             f"Lies at {place_text(hit.x, hit.y)} ({answer.crs}) in {hit.place} of {hit.date}, by a "
             f"{location.kind} through {location.inliers} control points, RMSE "
-            f"{metres(location.rmse_m)}.{_probability(hit)}",
+            f"{metres(location.rmse_m)}.{judged}",
         )
     first = answer.hits[0]
-    told = f"First answer: {first.place} of {first.date}, score {first.score:.3f}."
+    told = f"First answer: {first.place} of {first.date}, score {first.score:.3f}.{judged}"
     if answer.locations is None:
-        return Verdict(UNSURE, "not verified", told + _probability(first))
+        verdict = judgement.verdict_of(answer)
+        return Verdict(_LOOKS.get(verdict or "", UNSURE), verdict or "not verified", told)
     nearest = most_inliers(answer)
     reason = f"the nearest: {nearest.doubt}" if nearest else "no matches agree"
-    return Verdict(
-        ABSENT, "not located",
-        f"No candidate is believable; {reason}. {told}{_probability(first)}",
-    )  # fmt: skip
+    return Verdict(ABSENT, "not located", f"No candidate is believable; {reason}. {told}")
 
 
 def headline(verdicts: Sequence[Verdict], *, asked: int, shown: int) -> str:
@@ -54,23 +57,15 @@ def headline(verdicts: Sequence[Verdict], *, asked: int, shown: int) -> str:
         asked: Photos that were asked about.
         shown: Those on the page.
     """
-    located = sum(verdict.css == FOUND for verdict in verdicts)
-    verified = any(verdict.css != UNSURE for verdict in verdicts)
     told = [f"{_counted(asked, 'photo')} asked about"]
-    if verified:
-        told.append(f"{located:,} located on the map")
+    counts = Counter(verdict.word for verdict in verdicts)
+    told += [f"{count:,} {word}" for word, count in counts.items()]
     if asked > len(verdicts):
         told.append(f"{asked - len(verdicts):,} could not be used")
     sentence = ", ".join(told) + "."
     if shown < len(verdicts):
         sentence += f" The first {shown:,} with an answer are shown here."
     return sentence
-
-
-def probability_of(hit: Hit) -> float | None:
-    """The probability that the hit is right; None where the index is not calibrated."""
-    value: float | None = getattr(hit, "probability", None)
-    return value
 
 
 def metres(length: float) -> str:
@@ -87,9 +82,10 @@ def share(value: float) -> str:
     return f"{100 * value:.{digits}f}\u00a0%"
 
 
-def _probability(hit: Hit) -> str:
-    probability = probability_of(hit)
-    return "" if probability is None else f" Probability of being right: {share(probability)}."
+def _judged(answer: PhotoAnswer) -> str:
+    """What the calibration says, as a sentence to follow another; nothing without one."""
+    line = judgement.verdict_line(answer)
+    return f" {line[0].upper()}{line[1:]}." if line else ""
 
 
 def _counted(number: int, noun: str) -> str:

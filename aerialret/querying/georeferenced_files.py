@@ -1,12 +1,15 @@
 """Georeferenced photos: verified answers go in, a picture for each believed one comes out."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from aerialret.errors import ConfigurationError
 from aerialret.querying.georeference import PICTURE_SUFFIXES, write_georeferenced
 from aerialret.querying.located import best_location
 from aerialret.querying.query import PhotoAnswer
+from aerialret.verification.location import Location
 
 FOLDER_SUFFIX = "_georeferenced.tif"
 """What follows a photo's name in a folder of pictures."""
@@ -49,12 +52,47 @@ def write_pictures(answers: Sequence[PhotoAnswer], out: Path) -> dict[str, Path 
         written[answer.query] = None
         if best is not None:
             hit, location = best
-            facts = {"query": answer.query, "tile": hit.place, "date": hit.date, "score": hit.score}
-            picture, *_ = write_georeferenced(
+            facts = {"tile": hit.place, "date": hit.date, "score": hit.score}
+            written[answer.query] = write_picture(
                 Path(answer.query), location, path, crs=answer.crs, facts=facts
             )
-            written[answer.query] = picture
     return written
+
+
+def write_picture(
+    photo: Path, location: Location, out: Path, *, crs: str, facts: Mapping[str, Any]
+) -> Path:
+    """Writes one located photo to `out`, as `georeference.write_georeferenced`; that path.
+
+    Args:
+        photo: The picture file.
+        location: Where it lies.
+        out: The GeoTIFF.
+        crs: CRS of the location's map.
+        facts: What else its summary tells of the answer.
+
+    Raises:
+        ConfigurationError: The picture would be too large.
+    """
+    told = {"query": str(photo), **facts}
+    return write_georeferenced(photo, location, out, crs=crs, facts=told)[0]
+
+
+def picture_paths(names: Sequence[str], folder: Path) -> dict[str, Path]:
+    """Where the photos of a batch go: below `folder` as they lie below their own.
+
+    What a photo's picture is called depends on its neighbours of the same name only: of `a.jpg` and
+    `a.tif` in one folder, each keeps its ending in the name.
+    """
+    stems = Counter(str(Path(name).with_suffix("")) for name in names)
+    paths = {}
+    for name in names:
+        photo = Path(name)
+        alone = stems[str(photo.with_suffix(""))] == 1
+        paths[name] = (
+            folder / photo.parent / f"{photo.stem if alone else photo.name}{FOLDER_SUFFIX}"
+        )
+    return paths
 
 
 def _paths(answers: Sequence[PhotoAnswer], out: Path) -> list[Path]:

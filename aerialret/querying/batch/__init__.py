@@ -1,0 +1,1 @@
+"""Many photos at once: files and folders in, one GeoPackage out, resumable at any moment."""

@@ -1,7 +1,7 @@
 """The photo that is asked about: a raster file goes in, one tile's worth of pixels comes out.
 
 A georeferenced photo is cut to a north-up window of one tile around its centre, at the grid's
-resolution; where it lies is not used for the search. Any other picture is taken to show one tile.
+resolution; where it lies is not used for the search. Of any other picture, see `scan`.
 """
 
 import warnings
@@ -23,11 +23,12 @@ from aerialret.errors import (
 from aerialret.ingestion.imagery.orthophoto import read_area
 from aerialret.ingestion.vectors.masks import MaskPainter
 from aerialret.ingestion.vectors.vector import read_vectors
-from aerialret.querying.plain_picture import read_plain_picture
+from aerialret.querying.scan import Reading, Scan, read_scan
 from aerialret.tiles.arrays import Image, Mask, Valid
 from aerialret.tiles.grid import Bounds, Grid, TileId
 from aerialret.tiles.palette import NO_COVERAGE
 
+_AS_IT_IS = Reading()
 _SLACK = 0.02  # share of a tile that may be missing or cut off before a note says so
 
 
@@ -42,6 +43,7 @@ class Photo:
         mask: uint8 [px, px], class codes; 255 is outside the vector coverage.
         window: The rectangle it shows, in the grid's CRS; None where it has no georeference.
         true_tile: The cell of the grid that its centre lies in; None likewise.
+        scan: A plain picture, and what of it is searched; None for a georeferenced one.
         notes: What was assumed, cut off or filled up, for the user to read.
     """
 
@@ -51,6 +53,7 @@ class Photo:
     mask: Mask
     window: Bounds | None = None
     true_tile: TileId | None = None
+    scan: Scan | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -64,23 +67,27 @@ class _Georeference:
     height_m: float
 
 
-def read_photo(path: Path, *, grid: Grid, source: SourceConfig) -> Photo:
+def read_photo(
+    path: Path, *, grid: Grid, source: SourceConfig, reading: Reading = _AS_IT_IS
+) -> Photo:
     """The photo in the file `path`, on a tile of `grid`.
 
     Args:
         path: A georeferenced raster, or a plain picture (PNG, JPEG, TIFF).
         grid: The grid of the index.
         source: The vectors of the photo's date, and how photo and vectors are read.
+        reading: What is known of plain pictures.
 
     Raises:
         MissingInputError: There is no such file.
         UnreadableInputError: It is no picture, or is damaged.
         MissingCrsError: It has a position, but no CRS.
-        ConfigurationError: Vectors are given, but the photo has no position.
+        ConfigurationError: Vectors are given, but the photo has no position; or its scale is
+            given, but not its dots per inch.
     """
     georeference = _georeference(path, grid=grid, photo_crs=source.ortho_crs)
     if georeference is None:
-        return _plain(path, grid=grid, source=source)
+        return _plain(path, grid=grid, source=source, reading=reading)
     half = grid.tile_size_m / 2
     x, y = georeference.x, georeference.y
     window = Bounds(x - half, y - half, x + half, y + half)
@@ -109,16 +116,18 @@ def _with_mask(photo: Photo, window: Bounds, *, grid: Grid, source: SourceConfig
     return replace(photo, mask=mask, notes=(*photo.notes, *missed))
 
 
-def _plain(path: Path, *, grid: Grid, source: SourceConfig) -> Photo:
+def _plain(path: Path, *, grid: Grid, source: SourceConfig, reading: Reading) -> Photo:
     if source.vectors:
         raise ConfigurationError(
             f"photo {path} has no georeference, so that vectors cannot be drawn on it; leave out "
             "'--vectors', or give a georeferenced photo"
         )
-    image, valid, notes = read_plain_picture(path, tile_px=grid.tile_px)
-    assumed = f"no georeference: taken to show one tile of {grid.tile_size_m:g} m"
-    mask = np.full(valid.shape, NO_COVERAGE, np.uint8)
-    return Photo(path=path, image=image, valid=valid, mask=mask, notes=(assumed, *notes))
+    scan = read_scan(path, grid=grid, reading=reading)
+    middle = scan.cuts[0]
+    mask = np.full(middle.valid.shape, NO_COVERAGE, np.uint8)
+    return Photo(
+        path=path, image=middle.image, valid=middle.valid, mask=mask, scan=scan, notes=scan.notes
+    )
 
 
 def _georeference(path: Path, *, grid: Grid, photo_crs: str) -> _Georeference | None:

@@ -1,24 +1,25 @@
 """Queries: photos and an index go in, the places they may show come out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.config import SourceConfig
 from aerialret.errors import AerialretError, ConfigurationError, NothingToDoError
-from aerialret.network.descriptors import Modality, describe_queries, modalities_of, turn_of_view
+from aerialret.network.descriptors import Modality, modalities_of
 from aerialret.querying.certainty import Certainty, certainty_of, depth_of
 from aerialret.querying.photo import Photo, read_photo
+from aerialret.querying.photo_search import search_photos, sides_compared_m
 from aerialret.querying.pictures import has_mask
+from aerialret.querying.scan import Reading
+from aerialret.querying.whole_photo import Found
 from aerialret.retrieval.calibration import ModelCalibration, read_calibration
 from aerialret.retrieval.descriptor_chunks import Progress
 from aerialret.retrieval.index_store import MODEL_FOLDER, Index
-from aerialret.retrieval.search import Hit, search, select_tiles
+from aerialret.retrieval.search import Hit, select_tiles
 from aerialret.tiles.dates import DateInterval
-from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.location import Location
 
 
@@ -36,6 +37,8 @@ class PhotoAnswer:
         crs: CRS of the hits' bounds.
         locations: For each hit, the photo laid on the map beside it; None where nothing agreed, or
             it was not tried. None in all where no hit was verified.
+        votes: Squares of the photo that agree, by place and date of the hit; None where the photo
+            was not cut into squares.
         certainty: How probable the hits are by the search alone; None where no calibration tells.
     """
 
@@ -47,7 +50,11 @@ class PhotoAnswer:
     photo: Photo
     crs: str
     locations: tuple[Location | None, ...] | None = None
+    votes: Mapping[tuple[str, str], int] | None = None
     certainty: Certainty | None = None
+
+
+_AS_IT_IS = Reading()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ def query(
     vector_crs: str = "",
     photo_crs: str = "",
     rotations: int = 1,
+    reading: Reading = _AS_IT_IS,
     batch_size: int = 32,
     progress: Progress | None = None,
 ) -> QueryResult:
@@ -94,6 +102,7 @@ def query(
         vector_crs: CRS of vector layers that carry none.
         photo_crs: CRS of photos with a position but without a CRS.
         rotations: Turns of each photo that are tried, evenly over the circle.
+        reading: What is known of plain pictures, and how they are read.
         batch_size: Photos described at once.
         progress: Told the photos done and the photos in all.
 
@@ -107,20 +116,23 @@ def query(
     source = SourceConfig(
         vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
     )
+    reading = replace(reading, sides_m=sides_compared_m(index))
     answers: list[PhotoAnswer] = []
     rejected: list[RejectedPhoto] = []
     for start in range(0, len(photos), batch_size):
         some = photos[start : start + batch_size]
-        read = _read(some, rejected, index=index, source=source)
-        found = _answers(
-            read, index=index, top=depth, dates=dates, area=area, rotations=rotations
-        )
+        read = _read(some, rejected, index=index, source=source, reading=reading)
+        found = search_photos(
+            read, index=index, top=depth, dates=dates, area=area, rotations=rotations,
+            batch_size=batch_size,
+        )  # fmt: skip
         answers += [
             _judged(
-                answer, index, calibration=calibration, tiles=tiles, top=top, rotations=rotations
+                _answer(*pair, index), index, calibration=calibration, tiles=tiles, top=top,
+                rotations=rotations,
             )
-            for answer in found
-        ]
+            for pair in zip(read, found, strict=True)
+        ]  # fmt: skip
         if progress:
             progress(start + len(some), len(photos))
     _require_answers(answers, rejected)
@@ -133,11 +145,12 @@ def _read(
     *,
     index: Index,
     source: SourceConfig,
+    reading: Reading,
 ) -> list[Photo]:
     photos = []
     for path in paths:
         try:
-            photo = read_photo(path, grid=index.grid, source=source)
+            photo = read_photo(path, grid=index.grid, source=source, reading=reading)
             photos.append(_fitting(photo, index))
         except AerialretError as error:
             rejected.append(RejectedPhoto(path, str(error)))
@@ -154,47 +167,28 @@ def _fitting(photo: Photo, index: Index) -> Photo:
     return photo
 
 
-def _answers(
-    photos: list[Photo],
-    *,
-    index: Index,
-    top: int,
-    dates: DateInterval | None,
-    area: BaseGeometry | None,
-    rotations: int,
-) -> list[PhotoAnswer]:
-    if not photos:
-        return []
-    batch = TileBatch(
-        np.stack([photo.image for photo in photos]),
-        np.stack([photo.mask for photo in photos]),
-        np.stack([photo.valid for photo in photos]),
-    )
-    richest = modalities_of(index.model.config)[0]
-    descriptors = describe_queries(
-        index.model, batch, modality=richest, rotations=rotations, batch_size=len(photos)
-    )
-    results = search(index, descriptors, top=top, dates=dates, area=area)
-    views = descriptors.shape[1]
-    turns = [
-        tuple(turn_of_view(hit.view, views=views, rotations=rotations) for hit in hits)
-        for hits in results
-    ]
-    return [_answer(*found, index) for found in zip(photos, results, turns, strict=True)]
-
-
-def _answer(photo: Photo, hits: list[Hit], turns: tuple[float, ...], index: Index) -> PhotoAnswer:
+def _answer(photo: Photo, found: Found, index: Index) -> PhotoAnswer:
     seen = modalities_of(index.model.config)[0]
     modality: Modality = "image" if seen == "image+mask" and not has_mask(photo.mask) else seen
+    scan = photo.scan and photo.scan.without_pixels()
     return PhotoAnswer(
         query=str(photo.path),
         modality=modality,
-        notes=(*photo.notes, *_modality_notes(photo, seen)),
-        hits=tuple(hits),
-        turns_deg=turns,
-        photo=photo,
+        notes=(*photo.notes, *_vote_notes(photo, found), *_modality_notes(photo, seen)),
+        hits=found.hits,
+        turns_deg=found.turns_deg,
+        photo=replace(photo, scan=scan),
         crs=index.grid.crs,
+        votes=found.votes,
     )
+
+
+def _vote_notes(photo: Photo, found: Found) -> list[str]:
+    if photo.scan is None or found.votes is None or not found.hits:
+        return []
+    first = found.hits[0]
+    agreeing = found.votes[first.place, first.date]
+    return [f"{agreeing} of {len(photo.scan.cuts)} squares agree on the first answer"]
 
 
 def _calibration(index: Index) -> ModelCalibration | None:
@@ -211,9 +205,16 @@ def _judged(
     top: int,
     rotations: int,
 ) -> PhotoAnswer:
-    """The best `top` hits of an answer that has more, and how probable they are."""
-    certainty = certainty_of(
-        answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles
+    """The best `top` hits of an answer that has more, and how probable they are.
+
+    A calibration is of photos that were searched at once, and tells nothing of votes.
+    """
+    certainty = (
+        None
+        if answer.votes
+        else certainty_of(
+            answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles
+        )
     )
     notes = answer.notes
     if certainty and calibration and calibration.rotations != rotations:

@@ -1,0 +1,132 @@
+"""The search for photos: photos and an index go in, the hits of each whole photo come out.
+
+All squares of all photos are described in one batch.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from aerialret.network.descriptors import describe_queries, modalities_of, turn_of_view
+from aerialret.querying.cuts import Square
+from aerialret.querying.photo import Photo
+from aerialret.querying.whole_photo import HITS_OF_A_CUT, Found, by_votes, of_one_square
+from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.search import Hit, search, select_tiles
+from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.dates import DateInterval
+from aerialret.tiles.palette import NO_COVERAGE
+from aerialret.tiles.pixel_store import TileBatch
+
+
+def sides_compared_m(index: Index) -> tuple[float, ...]:
+    """Sides of the ground, in metres, that the index compares photos with."""
+    windows = set(index.tiles["scale"]) if "scale" in index.tiles.columns else {1.0}
+    model = index.model
+    shares = model.layout.scales if model.config.is_grid else (1.0,)
+    return tuple(sorted({index.grid.tile_size_m * a * b for a in windows for b in shares}))
+
+
+def search_photos(
+    photos: Sequence[Photo],
+    *,
+    index: Index,
+    top: int,
+    dates: DateInterval | None = None,
+    area: BaseGeometry | None = None,
+    rotations: int = 1,
+    batch_size: int = 32,
+) -> list[Found]:
+    """What the index holds of each photo, the best `top`.
+
+    Args:
+        photos: To be searched.
+        index: Where to search.
+        top: Hits of each photo.
+        dates: Only tiles whose date overlaps this interval can be found.
+        area: Only tiles that share area with this geometry (in the index's CRS) can be found.
+        rotations: Turns of each photo that are tried, evenly over the circle.
+        batch_size: Squares described at once.
+    """
+    if not photos:
+        return []
+    batches = [_squares_of(photo) for photo in photos]
+    descriptors = describe_queries(
+        index.model, _joined(batches), modality=modalities_of(index.model.config)[0],
+        rotations=rotations, batch_size=batch_size,
+    )  # fmt: skip
+    views = descriptors.shape[1]
+    ends = np.cumsum([len(batch) for batch in batches])
+    selected = select_tiles(index, dates=dates, area=area)
+    results = _searched(descriptors, ends, index=index, top=top, dates=dates, area=area)
+    return [
+        _found(
+            photo, some, [_turns(hits, views, rotations) for hits in some], index,
+            top=top, rotations=rotations, selected=selected,
+        )
+        for photo, some in zip(photos, results, strict=True)
+    ]  # fmt: skip
+
+
+def _searched(
+    descriptors: Descriptors,
+    ends: NDArray[np.int64],
+    *,
+    index: Index,
+    top: int,
+    dates: DateInterval | None,
+    area: BaseGeometry | None,
+) -> list[list[list[Hit]]]:
+    """For each photo the hits of each of its squares; squares that vote have some more."""
+    counts = np.diff(ends, prepend=0)
+    voting = np.repeat(counts > 1, counts)
+    hits: list[list[Hit]] = [[] for _ in voting]
+    for rows, most in ((~voting, top), (voting, max(top, HITS_OF_A_CUT))):
+        if rows.any():
+            found = search(index, descriptors[rows], top=most, dates=dates, area=area)
+            for row, some in zip(np.flatnonzero(rows), found, strict=True):
+                hits[row] = some
+    return [hits[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+
+def _found(
+    photo: Photo,
+    hits: list[list[Hit]],
+    turns: list[tuple[float, ...]],
+    index: Index,
+    *,
+    top: int,
+    rotations: int,
+    selected: NDArray[np.bool_] | None,
+) -> Found:
+    if photo.scan is None:
+        return Found(hits=tuple(hits[0]), turns_deg=turns[0])
+    squares: list[Square] = [cut.square for cut in photo.scan.cuts]
+    if len(squares) == 1:
+        return of_one_square(photo.scan, squares[0], hits[0], turns[0])
+    found = list(zip(squares, hits, turns, strict=True))
+    return by_votes(photo.scan, index, found, top=top, rotations=rotations, selected=selected)
+
+
+def _turns(hits: Sequence[Hit], views: int, rotations: int) -> tuple[float, ...]:
+    return tuple(turn_of_view(hit.view, views=views, rotations=rotations) for hit in hits)
+
+
+def _squares_of(photo: Photo) -> TileBatch:
+    """The squares of one photo as tiles; a plain picture has no mask."""
+    if photo.scan is None:
+        return TileBatch(photo.image[None], photo.mask[None], photo.valid[None])
+    cuts = photo.scan.cuts
+    valid = np.stack([cut.valid for cut in cuts])
+    masks = np.full(valid.shape, NO_COVERAGE, np.uint8)
+    return TileBatch(np.stack([cut.image for cut in cuts]), masks, valid)
+
+
+def _joined(batches: Sequence[TileBatch]) -> TileBatch:
+    return TileBatch(
+        np.concatenate([batch.images for batch in batches]),
+        np.concatenate([batch.masks for batch in batches]),
+        np.concatenate([batch.valid for batch in batches]),
+    )

@@ -129,7 +129,7 @@ def test_a_resumed_build_keeps_the_finished_chunks(
         patch.setattr(atomic, "publish_folder", stop_late)
         with pytest.raises(KeyboardInterrupt):
             build_index(tileset, model, out, config=CONFIG, recipe=Recipe())
-    monkeypatch.setattr("aerialret.retrieval.descriptor_chunks.describe_tiles", None)
+    monkeypatch.setattr("aerialret.retrieval.gallery.describe_tiles", None)
     summary = build_index(tileset, model, out, config=CONFIG, recipe=Recipe())
     assert summary.built
     assert len(load_index(out)) == summary.tiles == 27

@@ -1,4 +1,4 @@
-"""Descriptors of many tiles, chunk by chunk: a tile set and a model go in, one array comes out.
+"""Descriptors of a gallery, chunk by chunk: tiles or windows go in, one array comes out.
 
 Every finished chunk is a file, so that a build that was killed goes on where it stopped. Chunks
 begin at fixed tiles, so that the result does not depend on where it stopped.
@@ -7,33 +7,31 @@ begin at fixed tiles, so that the result does not depend on where it stopped.
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerialret import atomic
 from aerialret.manifest import hash_value
-from aerialret.network.checkpoint import Model
-from aerialret.network.descriptors import Modality, describe_tiles
+from aerialret.retrieval.gallery_windows import GalleryWindows
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.grid import TileId
-from aerialret.tiles.tileset import TileSet
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told the tiles done and the tiles in all."""
+"""Told the tiles or windows done and those in all."""
+
+Described: TypeAlias = Sequence[TileId] | GalleryWindows
+"""What is described, one vector each."""
+
+Describe: TypeAlias = Callable[[str, Any], tuple[Descriptors, NDArray[np.bool_]]]
+"""From a date and some `Described` to the vectors of those that show enough, and which these are:
+float32 [k, R], bool [n]."""
 
 BATCHES_PER_CHUNK = 8
 
 _REQUEST_NAME = "request.json"
-
-
-@dataclass(frozen=True, slots=True)
-class _Chunk:
-    name: str
-    date: str
-    tiles: Sequence[TileId]
 
 
 def prepare_chunks(folder: Path, *, request: Mapping[str, Any]) -> None:
@@ -46,47 +44,56 @@ def prepare_chunks(folder: Path, *, request: Mapping[str, Any]) -> None:
 
 
 def describe_in_chunks(
-    model: Model,
-    tileset: TileSet,
+    describe: Describe,
     *,
     folder: Path,
-    tiles_by_date: Mapping[str, Sequence[TileId]],
-    modality: Modality,
+    by_date: Mapping[str, Described],
+    length: int,
     batch_size: int,
     progress: Progress | None = None,
-) -> Descriptors:
-    """Unit descriptors of the tiles, date after date in the given order: float32 [n, R].
+) -> tuple[Descriptors, dict[str, NDArray[np.bool_]]]:
+    """Descriptors, date after date in the given order, and which of each date have one.
 
     Args:
-        model: Describes the tiles.
-        tileset: Holds them.
+        describe: Makes the descriptors of a chunk.
         folder: Keeps the finished chunks, see `prepare_chunks`.
-        tiles_by_date: The tiles of each date.
-        modality: What the descriptors are made from.
-        batch_size: Tiles described at once; a chunk is `BATCHES_PER_CHUNK` batches.
-        progress: Told the tiles done and the tiles in all.
+        by_date: The tiles or windows of each date.
+        length: R, numbers in a descriptor.
+        batch_size: How many are described at once; a chunk is `BATCHES_PER_CHUNK` batches.
+        progress: Told how many are done and how many there are in all.
+
+    Returns:
+        float32 [n, R], and bool [tiles or windows] by date.
     """
-    total = sum(len(tiles) for tiles in tiles_by_date.values())
-    parts = [np.empty((0, model.length), np.float32)]
+    total = sum(len(some) for some in by_date.values())
+    parts = [np.empty((0, length), np.float32)]
+    kept = {date: [np.empty(0, bool)] for date in by_date}
     done = 0
-    for chunk in _chunks(tiles_by_date, chunk_tiles=batch_size * BATCHES_PER_CHUNK):
-        path = folder / chunk.name
-        if not path.exists():
-            vectors = describe_tiles(
-                model, tileset, date=chunk.date, tiles=chunk.tiles, modality=modality,
-                batch_size=batch_size,
-            )  # fmt: skip
-            with atomic.atomic_file(path) as partial, partial.open("wb") as stream:
-                np.save(stream, vectors)
-        parts.append(np.load(path))
-        done += len(chunk.tiles)
+    for name, date, some in _chunks(by_date, size=batch_size * BATCHES_PER_CHUNK):
+        if not (folder / name).exists():
+            _save(folder / name, *describe(date, some))
+        vectors, showing = _load(folder / name)
+        parts.append(vectors)
+        kept[date].append(showing)
+        done += len(some)
         if progress:
             progress(done, total)
-    return np.concatenate(parts)
+    return np.concatenate(parts), {date: np.concatenate(some) for date, some in kept.items()}
 
 
-def _chunks(tiles_by_date: Mapping[str, Sequence[TileId]], *, chunk_tiles: int) -> Iterator[_Chunk]:
-    for number, (date, tiles) in enumerate(tiles_by_date.items()):
-        for start in range(0, len(tiles), chunk_tiles):
-            name = f"{number:03d}-{start:09d}.npy"
-            yield _Chunk(name, date, tiles[start : start + chunk_tiles])
+def _chunks(by_date: Mapping[str, Described], *, size: int) -> Iterator[tuple[str, str, Described]]:
+    """File name, date and content of each chunk."""
+    for number, (date, every) in enumerate(by_date.items()):
+        for start in range(0, len(every), size):
+            yield f"{number:03d}-{start:09d}.npy", date, every[start : start + size]
+
+
+def _save(path: Path, vectors: Descriptors, kept: NDArray[np.bool_]) -> None:
+    with atomic.atomic_file(path) as partial, partial.open("wb") as stream:
+        np.save(stream, vectors)
+        np.save(stream, kept)
+
+
+def _load(path: Path) -> tuple[Descriptors, NDArray[np.bool_]]:
+    with path.open("rb") as stream:
+        return np.load(stream), np.load(stream)

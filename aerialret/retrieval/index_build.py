@@ -11,30 +11,29 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 
 from aerialret import atomic
 from aerialret.config import IndexConfig, as_plain
-from aerialret.config.toml import with_values
+from aerialret.config.toml import parse_section, with_values
 from aerialret.errors import ConfigurationError
 from aerialret.manifest import Manifest, already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
 from aerialret.retrieval.calibration import copy_calibration
-from aerialret.retrieval.descriptor_chunks import Progress, describe_in_chunks, prepare_chunks
+from aerialret.retrieval.descriptor_chunks import Progress, prepare_chunks
 from aerialret.retrieval.engines import (
     SearchEngine,
     build_index_engine,
     engine_file_name,
     measure_recall,
 )
+from aerialret.retrieval.gallery import described_gallery
+from aerialret.retrieval.index_cost import IndexCost
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import MODEL_FOLDER, TILES_NAME
 from aerialret.retrieval.parents import require_tile_size
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.tileset import TileSet, grid_facts
-
-_TILE_COLUMNS = ["place", "col", "row", "date", "geometry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,10 +44,11 @@ class IndexSummary:
         folder: The index.
         built: False where it was already there, made by the same request.
         dates: The dates of its tiles.
-        tiles: Number of tiles.
+        tiles: Number of tiles that its vectors show.
         dimensions: Length of its vectors.
         modality: What its descriptors are made from.
         recall: Share of exact neighbours that it returns, measured on its own vectors.
+        cost: What it takes; None for an index of an earlier version.
     """
 
     folder: Path
@@ -58,6 +58,7 @@ class IndexSummary:
     dimensions: int
     modality: str
     recall: float
+    cost: IndexCost | None
 
 
 def build_index(
@@ -76,14 +77,15 @@ def build_index(
         tileset: Holds the tiles.
         model: Describes them.
         out: The index folder.
-        config: Which dates and modality.
+        config: Which dates and modality, and how windows are cut.
         recipe: Which index.
         replace: Whether an index of another request in `out` may be replaced.
-        progress: Told the tiles done and the tiles in all.
+        progress: Told the tiles or windows done and those in all.
 
     Raises:
         UnknownDateError: The tile set lacks a date.
-        ConfigurationError: Model, tile set and recipe do not fit together.
+        ConfigurationError: Model, tile set, scales and recipe do not fit together.
+        NothingToDoError: No window shows enough.
         WouldOverwriteError: `out` exists and was not made by this request.
     """
     config, recipe = _resolved(config, tileset, model), _fitting(recipe, model)
@@ -93,8 +95,8 @@ def build_index(
     existing = already_made(
         out,
         kind="index",
-        is_ours=lambda found: (found.parents, found.configuration) == (parents, configuration),
-        made_of="tile set, model, recipe or dates",
+        is_ours=lambda found: found.parents == parents and _same(found, config, recipe),
+        made_of="tile set, model, recipe, dates or windows",
         replace=replace,
     )
     if existing:
@@ -102,12 +104,11 @@ def build_index(
         copy_calibration(model.folder, out / MODEL_FOLDER, content_hash=model.content_hash)
         return _summary(out, existing, built=False)
     prepare_chunks(staging, request={"parents": parents, "configuration": configuration})
-    vectors = describe_in_chunks(
-        model, tileset, folder=staging, tiles_by_date={d: tileset.tiles(d) for d in config.dates},
-        modality=config.modalities, batch_size=config.batch_size, progress=progress,  # type: ignore[arg-type]
-    )  # fmt: skip
+    vectors, table = described_gallery(
+        tileset, model, config=config, folder=staging, progress=progress
+    )
     manifest = _write_index(
-        staging / "whole", tileset, model, vectors, parents, configuration,
+        staging / "whole", tileset, model, vectors, table, parents, configuration,
         recipe=recipe, tile_set_path=_relative_path(tileset.folder, out),
     )  # fmt: skip
     copied = staging / "whole" / MODEL_FOLDER
@@ -115,6 +116,18 @@ def build_index(
     atomic.publish_folder(staging / "whole", out)
     shutil.rmtree(staging)
     return _summary(out, manifest, built=True)
+
+
+def _same(found: Manifest, config: IndexConfig, recipe: Recipe) -> bool:
+    """Whether an index was made by this request; keys that it does not know had their default."""
+    made = found.configuration
+    try:
+        return (
+            parse_section(IndexConfig, made["index"], origin="index") == config
+            and parse_section(Recipe, made["recipe"], origin="index") == recipe
+        )
+    except ConfigurationError:  # by a version with other keys
+        return False
 
 
 def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfig:
@@ -135,7 +148,8 @@ def _resolved(config: IndexConfig, tileset: TileSet, model: Model) -> IndexConfi
             f"an index of masks was asked for, but tile set {tileset.folder} has no vectors of "
             f"{', '.join(bare)}; ingest these dates again with '--vectors'"
         )
-    return with_values(config, dates=dates, modalities=modality)
+    scales = tuple(sorted(set(config.scales), reverse=True))
+    return with_values(config, dates=dates, modalities=modality, scales=scales)
 
 
 def _fitting(recipe: Recipe, model: Model) -> Recipe:
@@ -157,6 +171,7 @@ def _write_index(
     tileset: TileSet,
     model: Model,
     vectors: Descriptors,
+    table: gpd.GeoDataFrame,
     parents: Mapping[str, str],
     configuration: Mapping[str, Any],
     *,
@@ -170,11 +185,13 @@ def _write_index(
     recall = 1.0 if layout else _checked_recall(index, vectors, recipe)  # every tile is compared
     index.write(folder / engine_file_name(recipe))
     dates = list(configuration["index"]["dates"])
-    _tile_table(tileset, dates).to_parquet(folder / TILES_NAME, index=False)
+    table.to_parquet(folder / TILES_NAME, index=False)
     for name in MODEL_FILES:
         if (model.folder / name).is_file():  # an older model has no config.json
             shutil.copyfile(model.folder / name, folder / MODEL_FOLDER / name)
     files = [path for path in folder.rglob("*") if path.is_file()]
+    tiles = len(table[["place", "date"]].drop_duplicates())
+    cost = IndexCost.of(table, files, grid=tileset.grid, tiles=tiles)
     manifest = new_manifest(
         "index",
         content_hash=hash_files(files, root=folder),
@@ -182,7 +199,8 @@ def _write_index(
         configuration=configuration,
         facts={
             "dates": dates,
-            "tiles": len(vectors),
+            "tiles": tiles,
+            **cost.facts(),
             "dimensions": int(vectors.shape[1]),
             "grid": grid_facts(tileset.grid),
             "modality": configuration["index"]["modalities"],
@@ -206,11 +224,6 @@ def _checked_recall(index: SearchEngine, vectors: Descriptors, recipe: Recipe) -
     return recall
 
 
-def _tile_table(tileset: TileSet, dates: list[str]) -> gpd.GeoDataFrame:
-    tables = [tileset.rows(date)[_TILE_COLUMNS] for date in dates]
-    return gpd.GeoDataFrame(pd.concat(tables, ignore_index=True), crs=tables[0].crs)
-
-
 def _relative_path(target: Path, folder: Path) -> str:
     return Path(os.path.relpath(target.resolve(), folder.resolve())).as_posix()
 
@@ -225,4 +238,5 @@ def _summary(folder: Path, manifest: Manifest, *, built: bool) -> IndexSummary:
         dimensions=facts["dimensions"],
         modality=facts["modality"],
         recall=facts["recall"],
+        cost=IndexCost.told_by(dict(facts)),
     )

@@ -4,7 +4,8 @@ INDEX/
   manifest.json    recipe, dates, grid, hashes of the tile set and the model
   vectors.faiss    the descriptors (FAISS); vectors.safetensors where the recipe's engine is an
                    inverted file
-  tiles.parquet    GeoParquet; row i is the tile of vector i: place, col, row, date, geometry
+  tiles.parquet    GeoParquet; row i is the tile of vector i: place, col, row, date, geometry; of
+                   an index of windows, the window's place and own square, and its scale
   model/           a copy of the model, so that an index works alone
 """
 
@@ -12,6 +13,9 @@ from functools import cached_property
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
 from aerialret.config.toml import parse_section
 from aerialret.errors import NotAnArtefactError, StaleArtefactError
@@ -20,11 +24,14 @@ from aerialret.network.checkpoint import Model, load_model
 from aerialret.network.descriptors import Modality
 from aerialret.retrieval.engines import SearchEngine, engine_file_name, read_index_engine
 from aerialret.retrieval.index_recipe import Recipe
-from aerialret.tiles.grid import Grid
+from aerialret.tiles.grid import Bounds, Grid, TileId
 from aerialret.tiles.tileset import TileSet
 
 TILES_NAME = "tiles.parquet"
 MODEL_FOLDER = "model"
+
+SCALE_COLUMN = "scale"
+"""Column of the tiles that indexes of windows have: the window's side, a share of a tile's."""
 
 
 class Index:
@@ -34,7 +41,7 @@ class Index:
         folder: Where it lies.
         manifest: What made it.
         grid: The grid of its places.
-        tiles: A row for each vector: place, col, row, date, geometry.
+        tiles: A row for each vector: place, col, row, date, geometry; with windows, also scale.
         vectors: The descriptors, in the order of `tiles`.
         device: Where photos are described: auto, cpu or cuda.
     """
@@ -68,6 +75,38 @@ class Index:
         """What its descriptors are made from."""
         modality: Modality = self.manifest.facts["modality"]
         return modality
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether its vectors are of windows, of which a place may have many."""
+        return SCALE_COLUMN in self.tiles.columns
+
+    def square(self, row: int) -> Bounds:
+        """What the vector in `row` shows, in the grid's CRS."""
+        return Bounds(*self.tiles.geometry.iloc[row].bounds)
+
+    def side_m(self, row: int) -> float:
+        """Side of that square in metres."""
+        scale = float(self.tiles[SCALE_COLUMN].iat[row]) if self.has_windows else 1.0
+        return scale * self.grid.tile_size_m
+
+    @cached_property
+    def place_numbers(self) -> NDArray[np.int64]:
+        """int64 [n]: a number for each row; one number is one place at one date."""
+        return self._numbered[0]
+
+    def place_number(self, tile: TileId, *, date: str) -> int | None:
+        """The number of a place at a date, as in `place_numbers`; None where it has no row."""
+        return self._numbered[1].get((tile.col, tile.row, date))
+
+    @cached_property
+    def _numbered(self) -> tuple[NDArray[np.int64], dict[tuple[int, int, str], int]]:
+        keys = pd.MultiIndex.from_frame(pd.DataFrame(self.tiles[["col", "row", "date"]]))
+        numbers, unique = keys.factorize()
+        return numbers.astype(np.int64), {
+            (int(col), int(row), str(date)): number
+            for number, (col, row, date) in enumerate(unique)
+        }
 
     @cached_property
     def model(self) -> Model:

@@ -1,6 +1,6 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
-from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import shapely
@@ -8,50 +8,17 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import NothingToDoError
-from aerialret.network.dense import GridFit
+from aerialret.retrieval.best_windows import best_windows
 from aerialret.retrieval.engines import SearchEngine
 from aerialret.retrieval.grid_maps import GridMaps, fits_of
+from aerialret.retrieval.hits import Hit, at_place, hits_of, hits_of_fits
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
-from aerialret.tiles.grid import Bounds, TileId
+from aerialret.tiles.grid import TileId
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hit:
-    """One answer to a query.
-
-    Attributes:
-        rank: 1 is the best answer.
-        place: Name of the grid's cell.
-        col: The cell's column.
-        row: The cell's row.
-        date: Date of the tile that was found.
-        score: Cosine similarity of the descriptors, -1 to 1; 1 is best.
-        bounds: The cell's rectangle in the index's CRS.
-        view: Which of the query's vectors fitted best.
-        x: Where the photo's centre lies, easting in the index's CRS.
-        y: Its northing; both are the cell's centre where the method tells no more.
-        side_m: Side of the ground that the photo shows, in metres; None likewise.
-    """
-
-    rank: int
-    place: str
-    col: int
-    row: int
-    date: str
-    score: float
-    bounds: Bounds
-    view: int = 0
-    x: float
-    y: float
-    side_m: float | None = None
-
-    @property
-    def tile(self) -> TileId:
-        """The grid's cell."""
-        return TileId(self.col, self.row)
+__all__ = ["Hit", "best_of_views", "search", "select_tiles"]
 
 
 def search(
@@ -64,28 +31,87 @@ def search(
 ) -> list[list[Hit]]:
     """The `top` best answers to each query, the best first; fewer where there are fewer.
 
+    A place at a date is one answer, however many windows of it the index holds.
+
     Args:
         index: Where to search.
         descriptors: float32 [n, R], or [n, V, R] of which the best of V counts for each tile.
         top: Answers for each descriptor.
         dates: Only tiles whose date overlaps this interval can be found.
-        area: Only tiles that share area with this geometry (in the index's CRS) can be found.
+        area: Only tiles that share area with this geometry (in the index's CRS) can be found, and
+            only by windows of theirs.
 
     Raises:
         NothingToDoError: No tile of the index fits `dates` and `area`.
     """
     selected = select_tiles(index, dates=dates, area=area)
+    if index.has_windows:
+        return _search_windows(index, descriptors, top=top, selected=selected)
     available = len(index) if selected is None else int(selected.sum())
     top = min(top, available)
     if isinstance(index.vectors, GridMaps):
         found = index.vectors.search(descriptors, top=top, selected=selected)
         fits = fits_of(index.vectors, descriptors, found.rows)
         return [
-            _hits_of_fits(index, *answer)
+            hits_of_fits(index, *answer)
             for answer in zip(found.rows, found.scores, fits, strict=True)
         ]
     found, views = best_of_views(index.vectors, descriptors, top=top, selected=selected)
-    return [_hits(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
+    return [hits_of(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
+
+
+def _search_windows(
+    index: Index, descriptors: Descriptors, *, top: int, selected: NDArray[np.bool_] | None
+) -> list[list[Hit]]:
+    """As `search`, in an index of windows: the best window of each place stands for it."""
+    numbers = index.place_numbers if selected is None else index.place_numbers[selected]
+    places = np.unique(numbers)
+    top = min(top, len(places))
+    if isinstance(index.vectors, GridMaps):
+        ranked = index.vectors.search(descriptors, top=len(numbers), selected=selected)
+        return [
+            _hits_by_fit(index, index.vectors, *answer, top=top, places=set(places.tolist()))
+            for answer in zip(descriptors, ranked.rows, ranked.scores, strict=True)
+        ]
+    find = partial(_found_windows, index.vectors, descriptors, selected)
+    found, views = best_windows(find, index.place_numbers, top=top, available=len(numbers))
+    return [hits_of(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
+
+
+def _found_windows(
+    vectors: SearchEngine, queries: Descriptors, selected: NDArray[np.bool_] | None, top: int
+) -> tuple[Neighbours, NDArray[np.int64]]:
+    return best_of_views(vectors, queries, top=top, selected=selected)
+
+
+def _hits_by_fit(
+    index: Index,
+    maps: GridMaps,
+    query: Descriptors,
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    *,
+    top: int,
+    places: set[int],
+) -> list[Hit]:
+    """The best fits of one photo at each place, for windows that tell where in them it lies.
+
+    A photo lies in several windows that overlap. Its place is not the window's, but the cell that
+    holds its centre; the window's only where the index has no tile in that cell.
+    """
+    found: dict[int, Hit] = {}
+    views = query if query.ndim == 2 else query[None]
+    for row, score in zip(rows, scores, strict=True):
+        if row == NO_ROW or len(found) == top:
+            break
+        (hit,) = hits_of_fits(index, row[None], score[None], [maps.fit(views, int(row))])
+        tile = index.grid.tile_at(x=hit.x, y=hit.y)
+        number = index.place_number(tile, date=hit.date)
+        if number is None:
+            tile, number = hit.tile, int(index.place_numbers[row])
+        if number in places and number not in found:
+            found[number] = at_place(hit, tile, index=index, rank=len(found) + 1)
+    return list(found.values())
 
 
 def best_of_views(
@@ -136,7 +162,7 @@ def _best_of_each_row(rows: NDArray[np.int64], scores: NDArray[np.float32]) -> N
 def select_tiles(
     index: Index, *, dates: DateInterval | None = None, area: BaseGeometry | None = None
 ) -> NDArray[np.bool_] | None:
-    """Which tiles of the index fit: bool [n], or None where there is nothing to choose.
+    """Which rows of the index are of tiles that fit: bool [n], or None where all may be found.
 
     Raises:
         NothingToDoError: None fits.
@@ -155,10 +181,21 @@ def select_tiles(
 
 
 def _sharing_area(index: Index, area: BaseGeometry) -> NDArray[np.bool_]:
-    tiles = index.tiles.geometry.to_numpy()
+    tiles = _cells(index) if index.has_windows else index.tiles.geometry.to_numpy()
     shapely.prepare(area)
     result: NDArray[np.bool_] = shapely.intersects(area, tiles) & ~shapely.touches(area, tiles)
     return result
+
+
+def _cells(index: Index) -> NDArray[np.object_]:
+    """The cell of each window's place: polygons [n]."""
+    grid, cols, rows = index.grid, index.tiles["col"].to_numpy(), index.tiles["row"].to_numpy()
+    first = grid.bounds(TileId(0, 0))
+    left, top = first.left + cols * grid.tile_size_m, first.top - rows * grid.tile_size_m
+    cells: NDArray[np.object_] = shapely.box(
+        left, top - grid.tile_size_m, left + grid.tile_size_m, top
+    )
+    return cells
 
 
 def _nothing_fits(index: Index, dates: DateInterval | None, area: BaseGeometry | None) -> str:
@@ -174,41 +211,3 @@ def _nothing_fits(index: Index, dates: DateInterval | None, area: BaseGeometry |
 
 def _rectangle(bounds: object) -> str:
     return ",".join(f"{value:.0f}" for value in bounds)  # type: ignore[attr-defined]
-
-
-def _hits(
-    index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32], views: NDArray[np.int64]
-) -> list[Hit]:
-    kept = rows != NO_ROW
-    tiles = index.tiles.iloc[rows[kept]]
-    columns = zip(tiles["col"], tiles["row"], tiles["date"], scores[kept], views[kept], strict=True)
-    return [
-        _hit(index, rank, TileId(int(col), int(row)), str(date), float(score), int(view))
-        for rank, (col, row, date, score, view) in enumerate(columns, start=1)
-    ]
-
-
-def _hits_of_fits(
-    index: Index, rows: NDArray[np.int64], scores: NDArray[np.float32], fits: list[GridFit]
-) -> list[Hit]:
-    """Hits that know where in the tile the photo lies, and how much it shows."""
-    views = np.array([fit.view for fit in fits], np.int64)
-    kept = rows[rows != NO_ROW]
-    hits = _hits(index, kept, scores[: len(kept)], views)
-    size = index.grid.tile_size_m
-    return [
-        replace(
-            hit, x=hit.bounds.left + fit.x * size, y=hit.bounds.top - fit.y * size,
-            side_m=fit.scale * size,
-        )
-        for hit, fit in zip(hits, fits, strict=True)
-    ]  # fmt: skip
-
-
-def _hit(index: Index, rank: int, tile: TileId, date: str, score: float, view: int) -> Hit:
-    bounds = index.grid.bounds(tile)
-    x, y = (bounds.left + bounds.right) / 2, (bounds.bottom + bounds.top) / 2
-    return Hit(
-        rank=rank, place=tile.place, col=tile.col, row=tile.row, date=date, score=score,
-        bounds=bounds, view=view, x=x, y=y,
-    )  # fmt: skip

@@ -5,16 +5,15 @@ both, and a checkerboard of map and photo, in which roads and hedges go on acros
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image as Picture
 from PIL import ImageDraw
 
 from aerialret import atomic
 from aerialret.errors import NothingToDoError
+from aerialret.querying.laid_photo import LaidPhoto, is_absurd, lay, window_around
 from aerialret.querying.located import best_location, location_of
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.pictures import PAPER
@@ -22,35 +21,15 @@ from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.arrays import Image, Valid
-from aerialret.tiles.grid import Bounds
 from aerialret.verification.location import Location
-from aerialret.verification.pose import Matrix, moved
+from aerialret.verification.pose import moved
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.warp import warped
 
 _SIDE, _GAP, _MARGIN, _CAPTION = 520, 24, 24, 30
-_AROUND = 0.15  # of the photo's extent, of map around it
 _SQUARES = 8
-_MOST_LINES = 40
+_MOST_LINES, _MOST_OTHERS = 40, 12
 _WHITE, _INK, _GREEN, _RED = (255, 255, 255), (28, 32, 36), (22, 160, 82), (200, 48, 40)
 _LINE_HUES = ((255, 196, 0), (0, 190, 255), (255, 96, 160), (120, 230, 90))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _View:
-    """A square window of the map: its picture, and the photo in it.
-
-    Attributes:
-        to_view: float64 [3, 3], from the map to the view's pixels.
-        chart: uint8 [3, side, side].
-        photo: uint8 [3, side, side].
-        seen: bool [side, side], where the photo is.
-    """
-
-    to_view: Matrix
-    chart: Image
-    photo: Image
-    seen: Valid
 
 
 def match_picture(answers: Sequence[PhotoAnswer], index: Index, out: Path) -> None:
@@ -124,18 +103,25 @@ def _told(location: Location) -> str:
 def _draw_matches(
     draw: ImageDraw.ImageDraw,
     location: Location,
-    view: _View,
+    view: LaidPhoto,
     *,
     scale: float,
     left: int,
     right: int,
     down: int,
 ) -> None:
-    """Lines between photo and map, at most `_MOST_LINES`, evenly taken."""
-    count = len(location.points)
-    some = np.linspace(0, count - 1, min(count, _MOST_LINES)).round().astype(int)
-    own = location.points.photo[some] * scale + np.array([left, down])
-    theirs = moved(location.points.map[some], view.to_view) + np.array([right, down])
+    """Lines between photo and map, at most `_MOST_LINES`; thin ones for pairs that disagree."""
+    shift_own, shift_theirs = np.array([left, down]), np.array([right, down])
+    others = location.others.evenly(_MOST_OTHERS)
+    for start, end in zip(
+        others.photo * scale + shift_own,
+        moved(others.map, view.to_view).clip(0, _SIDE) + shift_theirs,
+        strict=True,
+    ):
+        draw.line([tuple(start), tuple(end)], fill=_RED, width=1)
+    points = location.points.evenly(_MOST_LINES)
+    own = points.photo * scale + shift_own
+    theirs = moved(points.map, view.to_view) + shift_theirs
     for number, (start, end) in enumerate(zip(own, theirs, strict=True)):
         hue = _LINE_HUES[number % len(_LINE_HUES)]
         draw.line([tuple(start), tuple(end)], fill=hue, width=1)
@@ -143,35 +129,19 @@ def _draw_matches(
             draw.ellipse((x - 3, y - 3, x + 3, y + 3), outline=hue, width=2)
 
 
-def _view(location: Location, hit: Hit, pixels: PhotoPixels, reader: ReferenceReader) -> _View:
-    low, high = _extent(location, hit)
-    side_m = float((high - low).max()) * (1 + 2 * _AROUND)
-    left, top = (low + high)[0] / 2 - side_m / 2, (low + high)[1] / 2 + side_m / 2
-    bounds = Bounds(left, top - side_m, left + side_m, top)
-    reference = reader.around(bounds, date=hit.date, margin_m=0)
-    step = side_m / _SIDE
-    to_view = np.array([[1 / step, 0, -left / step], [0, -1 / step, top / step], [0, 0, 1]])
-    chart, there = warped(
-        reference.image, reference.valid, to_view @ reference.to_map, width=_SIDE, height=_SIDE
-    )
-    chart[:, ~there] = np.array(PAPER, np.uint8)[:, None]
+def _view(location: Location, hit: Hit, pixels: PhotoPixels, reader: ReferenceReader) -> LaidPhoto:
+    """The photo on the map, or around its tile where the fit is absurd."""
     own = location.resized(width=pixels.valid.shape[1], height=pixels.valid.shape[0])
-    photo, seen = warped(
-        pixels.image, pixels.valid, to_view @ own.matrix, width=_SIDE, height=_SIDE
-    )
-    return _View(to_view=to_view, chart=chart, photo=photo, seen=seen)
+    lost = not location.believable and is_absurd(own.corners, tile=hit.bounds)
+    left, bottom, right, top = hit.bounds
+    return lay(
+        pixels.image, pixels.valid, own.matrix,
+        window=window_around(np.array([[left, bottom], [right, top]]) if lost else own.corners),
+        reader=reader, date=hit.date, side_px=_SIDE,
+    )  # fmt: skip
 
 
-def _extent(location: Location, hit: Hit) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The lower left and upper right of what is shown: the photo, or the tile if that is absurd."""
-    tile = np.array([[hit.bounds.left, hit.bounds.bottom], [hit.bounds.right, hit.bounds.top]])
-    low, high = location.corners.min(axis=0), location.corners.max(axis=0)
-    sides = (high - low) / (tile[1] - tile[0])
-    absurd = not location.believable and not (sides.min() > 0.1 and sides.max() < 4)
-    return (tile[0], tile[1]) if absurd else (low, high)
-
-
-def _checkered(view: _View) -> Image:
+def _checkered(view: LaidPhoto) -> Image:
     """Photo and map in turn, square by square."""
     rows, cols = np.indices(view.seen.shape) * _SQUARES // _SIDE
     from_photo = view.seen & ((rows + cols) % 2 == 0)

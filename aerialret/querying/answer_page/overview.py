@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from aerialret.pages.swipe import length_text, place_text, polygon_points, round_length
 from aerialret.retrieval.index_store import Index
 
-_WIDTH, _MOST_HEIGHT = 960.0, 640.0
+_WIDTH, _LEAST_WIDTH, _MOST_HEIGHT = 960.0, 320.0, 640.0
 _PAD = 14.0
 _FOOT = 34.0  # for the scale bar
 _MOST_CELLS = 240
 _SMALL_PX = 10.0  # smaller outlines get a dot
+_ROOMY_PX = 32.0  # larger ones hold their number
 _MOST_NUMBERS = 150
 
 
@@ -37,7 +38,7 @@ class Footprint:
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    """From the map to the drawing."""
+    """From the map to the drawing; its width and height in pixels, without the scale bar."""
 
     left: float
     top: float
@@ -53,9 +54,10 @@ class _Frame:
 def overview_map(footprints: Sequence[Footprint], index: Index) -> str:
     """The ground of the index in grey, the photos where they lie, each a link to its answers."""
     frame = _frame(footprints, index)
-    height = frame.height + 2 * _PAD + _FOOT
+    height = frame.height + _FOOT
     parts = [
-        f'<svg class="overview" viewBox="0 0 {_WIDTH:g} {height:.0f}" role="group" '
+        f'<svg class="overview" viewBox="0 0 {frame.width:.0f} {height:.0f}" role="group" '
+        f'style="max-width: {frame.width:.0f}px" '
         f'aria-label="Map of where the photos lie, north up">',
         f'<path class="ground" d="{_ground(index, frame)}"/>',
         # What was found lies on top of what was not.
@@ -79,7 +81,8 @@ def _frame(footprints: Sequence[Footprint], index: Index) -> _Frame:
     low, high = points.min(axis=0), points.max(axis=0)
     across, down = high - low
     scale = min((_WIDTH - 2 * _PAD) / across, (_MOST_HEIGHT - 2 * _PAD) / down)
-    return _Frame(float(low[0]), float(high[1]), scale, across * scale, down * scale)
+    width, height = (float(side) * scale + 2 * _PAD for side in (across, down))
+    return _Frame(float(low[0]), float(high[1]), scale, max(width, _LEAST_WIDTH), height)
 
 
 def _ground(index: Index, frame: _Frame) -> str:
@@ -106,11 +109,11 @@ def _drawn(footprint: Footprint, frame: _Frame, *, numbered: bool) -> str:
     ring = frame.drawn(footprint.outline)
     x, y = ring.mean(axis=0)
     parts = [f'<polygon points="{polygon_points(ring)}"/>']
-    small = float((ring.max(axis=0) - ring.min(axis=0)).max()) < _SMALL_PX
-    if small:
+    side = float((ring.max(axis=0) - ring.min(axis=0)).max())
+    if side < _SMALL_PX:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{_SMALL_PX / 2:g}"/>')
     if numbered:
-        above = y - _SMALL_PX if small else y + 4
+        above = y + 4 if side > _ROOMY_PX else y - max(side, _SMALL_PX) / 2 - 4
         parts.append(f'<text x="{x:.1f}" y="{above:.1f}">{footprint.number}</text>')
     title = escape(footprint.title)
     return (
@@ -120,10 +123,10 @@ def _drawn(footprint: Footprint, frame: _Frame, *, numbered: bool) -> str:
 
 
 def _scale_bar(frame: _Frame, height: float) -> list[str]:
-    length_m = round_length(0.25 * (_WIDTH - 2 * _PAD) / frame.scale)
-    length, y = length_m * frame.scale, height - 12
+    length_m = round_length(0.25 * (frame.width - 2 * _PAD) / frame.scale)
+    length, y, right = length_m * frame.scale, height - 12, frame.width - _PAD
     return [
         f'<path class="bar" d="M{_PAD:g} {y - 6:.1f}v6h{length:.1f}v-6"/>',
         f'<text class="bar" x="{_PAD + length + 8:.1f}" y="{y:.1f}">{length_text(length_m)}</text>',
-        f'<text class="bar" x="{_WIDTH - _PAD:g}" y="{y:.1f}" text-anchor="end">↑ north</text>',
+        f'<text class="bar" x="{right:.0f}" y="{y:.1f}" text-anchor="end">↑ north</text>',
     ]

@@ -20,6 +20,7 @@ _LONGEST_PX = 1024  # of a photo that is laid on the map: more than a page shows
 
 BY_POINTS = "laid on the map by its control points"
 BY_SEARCH = "laid on the map where the search saw it; the matches below are not believed"
+UNTRIED = "laid on the map where the search saw it; no matches agree, or none were looked for"
 SEARCHED = "laid on the map where the search saw it; not verified"
 
 
@@ -64,7 +65,8 @@ def placement_of(answer: PhotoAnswer, hit: Hit, pixels: PhotoPixels) -> Placemen
     if location is not None and location.believable:
         own = location.resized(width=pixels.valid.shape[1], height=pixels.valid.shape[0])
         return Placement(image=pixels.image, valid=pixels.valid, matrix=own.matrix, how=BY_POINTS)
-    found = _as_searched(answer, hit, pixels, SEARCHED if location is None else BY_SEARCH)
+    how = SEARCHED if answer.locations is None else UNTRIED if location is None else BY_SEARCH
+    found = _as_searched(answer, hit, pixels, how)
     if found is None or is_absurd(found.outline, tile=hit.bounds):
         return None
     return found

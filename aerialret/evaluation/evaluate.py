@@ -26,8 +26,9 @@ from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.georeferenced import file_figures, write_located
 from aerialret.evaluation.report import render_report
-from aerialret.manifest import already_made, hash_files, new_manifest, write_manifest
+from aerialret.manifest import already_made, hash_file, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
+from aerialret.retrieval.calibration import CALIBRATION_NAME
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.parents import require_parents, require_tile_size
 from aerialret.tiles.tileset import TileSet
@@ -76,6 +77,8 @@ def evaluate(
     parents = _parents(tileset, model, index)
     asking = asking or QueryConfig()
     configuration = {"evaluate": as_plain(config), "query": as_plain(asking)}
+    if (model.folder / CALIBRATION_NAME).is_file():
+        configuration["calibration"] = {"sha256": hash_file(model.folder / CALIBRATION_NAME)}
     known = already_made(
         out,
         kind="report",

@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aerialret.config import QueryConfig
+from aerialret.evaluation.calibration.figures import absent_figures, calibration_figures
+from aerialret.evaluation.calibration.judged import KEPT, Judged, judged
 from aerialret.evaluation.change import Change, change_between
 from aerialret.evaluation.comparer import RESULTS_KEPT, Comparer, Measurement, StagedProgress
 from aerialret.evaluation.comparisons import (
@@ -63,6 +65,7 @@ class Evaluation:
         searched: Errors of the headline's first answers, as far as the method tells where in the
             tile a photo lies.
         located: The headline after verification; None where that was not asked for.
+        judged: How probable the headline's first answers are; None where no calibration tells.
         change_seen_in: What the change between the dates was measured by; empty where it was not.
         table: A row for each query, see `aerialret.evaluation.query_table`.
     """
@@ -77,6 +80,7 @@ class Evaluation:
     whole_tiles: Measurement | None
     searched: PoseErrors
     located: Located | None
+    judged: Judged | None
     change_seen_in: str
     table: pd.DataFrame
 
@@ -120,6 +124,8 @@ class Evaluation:
                 self.searched, self.trained[self.main].ranks, self.located, self.in_scope,
                 sides_m=self.photos.shown.metres_per_px * self.tileset.grid.tile_px,
             ),
+            "calibration": calibration_figures(self.judged, self.in_scope),
+            "absent": absent_figures(self.judged, self.in_scope),
         }  # fmt: skip
 
     def scores_of(self, measurement: Measurement) -> dict[str, Any]:
@@ -171,7 +177,8 @@ def run_evaluation(
         ConfigurationError: The model sees masks only, and a date has none; or there is no such
             protocol or comparison.
     """
-    run = _Run(tileset, dates, asking or QueryConfig(), max(verify_top, RESULTS_KEPT), progress)
+    asking, kept = asking or QueryConfig(), max(verify_top, RESULTS_KEPT, KEPT)
+    run = _Run(tileset, dates, asking, kept, progress)
     photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
     comparisons = chosen(_possible(tileset, model, dates), only=only)
     gallery = gallery or GalleryCache(tileset, model, index=index)
@@ -196,7 +203,9 @@ def run_evaluation(
     return Evaluation(
         tileset=tileset, model=model, dates=dates, photos=photos, asking=run.asking,
         trained=trained, untrained=untrained, whole_tiles=whole, searched=searched,
-        located=located, change_seen_in=change.seen_in if change else "", table=table,
+        located=located,
+        judged=judged(main, photos, tileset=tileset, model=model, rerank=asking.rerank),
+        change_seen_in=change.seen_in if change else "", table=table,
     )  # fmt: skip
 
 

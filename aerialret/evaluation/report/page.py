@@ -14,6 +14,7 @@ from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
 from aerialret.evaluation.report.provenance import configuration_text, provenance
 from aerialret.evaluation.report.swipes import swipe_gallery
+from aerialret.evaluation.report.trust import trust_section
 from aerialret.evaluation.scores import MAP_KEY
 from aerialret.network.checkpoint import HISTORY_NAME
 from aerialret.pages.environment import page_environment
@@ -54,6 +55,7 @@ def render_report(
         recall=recall_chart(evaluation),
         errors=error_chart(evaluation),
         located=located_section(evaluation, metrics["located"]),
+        trust=trust_section(evaluation.judged, evaluation.in_scope, metrics["absent"]),
         training=training_charts(evaluation.model.folder / HISTORY_NAME),
         place_map=place_map(evaluation.table),
         legend=legend(evaluation.table),

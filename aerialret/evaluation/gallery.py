@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from aerialret.evaluation.window_gallery import WindowGallery
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe_tiles
 from aerialret.retrieval.index_store import Index
@@ -25,7 +26,7 @@ class GalleryCache:
     Args:
         tileset: Holds the tiles.
         model: Describes them.
-        index: Its vectors are taken where it holds them.
+        index: Its vectors, or windows, are taken where it holds them.
         batch_size: Tiles described at once.
     """
 
@@ -34,6 +35,7 @@ class GalleryCache:
     ) -> None:
         self._tileset, self._model, self._batch_size = tileset, model, batch_size
         self._vectors: dict[tuple[str, Modality], Descriptors] = {}
+        self._windows: dict[tuple[str, Modality], WindowGallery] = {}
         self._features: dict[tuple[str, TileId], LocalFeatures] = {}
         if index is not None:
             self._take(index)
@@ -53,6 +55,10 @@ class GalleryCache:
             )  # fmt: skip
         return self._vectors[date, modality]
 
+    def windows(self, date: str, modality: Modality) -> WindowGallery | None:
+        """The windows at `date`, where the index holds windows; they stand for the vectors."""
+        return self._windows.get((date, modality))
+
     def features(self, date: str, tile: TileId) -> LocalFeatures:
         """The local features of a tile; those of the last few thousand tiles are kept."""
         if (date, tile) not in self._features:
@@ -63,6 +69,12 @@ class GalleryCache:
         return self._features[date, tile]
 
     def _take(self, index: Index) -> None:
+        if index.has_windows:
+            for date in index.dates:
+                tiles = self._tileset.tiles(date)
+                found = WindowGallery.of(index, date=date, tiles=tiles)
+                self._windows[date, index.modality] = found
+            return
         vectors, dates = index.vectors.vectors(), index.tiles["date"].to_numpy()
         for date in np.unique(dates):
             self._vectors[str(date), index.modality] = vectors[dates == date]

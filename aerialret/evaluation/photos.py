@@ -14,7 +14,7 @@ from aerialret.evaluation.windows import ALIGNED
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.tileset import TileSet
 
-_TOUCHING = 1e-6  # of a tile's area: below it a photo and a tile only touch
+_TOUCHING = 1e-6  # of a square's area: below it a photo and a square only touch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,10 +102,24 @@ def overlapping_neighbours(
         grid: Their grid.
         truth: int [n], the row of each photo's place; -1 where it has none.
     """
-    footprints = np.array([shapely.Polygon(corners) for corners in corners_m], object)
     squares = np.array([shapely.box(*grid.bounds(tile)) for tile in gallery], object)
+    photos, rows = overlapping(corners_m, squares)
+    other = rows != truth[photos]
+    photos, rows = photos[other], rows[other]
+    return {int(photo): np.sort(rows[photos == photo]) for photo in np.unique(photos)}
+
+
+def overlapping(
+    corners_m: NDArray[np.float64], squares: NDArray[np.object_]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The pairs of photos and squares that share ground: int64 [k] photos, and int64 [k] squares.
+
+    Args:
+        corners_m: float64 [n, 4, 2], the photos' footprints.
+        squares: Polygons [m], in the same CRS.
+    """
+    footprints = np.array([shapely.Polygon(corners) for corners in corners_m], object)
     photos, rows = shapely.STRtree(squares).query(footprints, predicate="intersects")
     shared = shapely.area(shapely.intersection(footprints[photos], squares[rows]))
-    found = (shared > _TOUCHING * grid.tile_size_m**2) & (rows != truth[photos])
-    photos, rows = photos[found], rows[found]
-    return {int(photo): np.sort(rows[photos == photo]) for photo in np.unique(photos)}
+    found = shared > _TOUCHING * shapely.area(squares[rows])
+    return photos[found], rows[found]

@@ -29,6 +29,7 @@ from aerialret.querying.pictures import PAPER
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds
+from aerialret.verification.location import Location
 from aerialret.verification.pose import Matrix
 from aerialret.verification.reference import ReferenceReader
 
@@ -166,7 +167,7 @@ class _Drawing:
             name=name, title=f"{hit.rank}. {hit.place}, {hit.date}",
             how=placement.how if placement else "the search tells the tile, not where in it",
             swipe=swipe, chart=chart, facts=facts_of(self.answer, hit),
-            matches=self._matches(name, hit, to_view_of(window, side_px=side_px), side_px),
+            matches=self._matches(name, hit, placement if swipe else None, window, side_px),
             believed=location is not None and location.believable,
         )  # fmt: skip
 
@@ -203,14 +204,28 @@ class _Drawing:
         label = f"Map of {hit.date}"
         return MapPicture(name=name, uri=uri, side_px=side_px, alt=_map_alt(hit), label=label)
 
-    def _matches(self, name: str, hit: Hit, to_view: Matrix, side_px: int) -> MatchFigure | None:
+    def _matches(
+        self, name: str, hit: Hit, placement: Placement | None, window: Bounds, side_px: int
+    ) -> MatchFigure | None:
+        """Lines from the photo as it is laid on the map, or else as it is, to the map."""
         location = location_of(self.answer, hit)
         if location is None or self.reader is None:
             return None
+        to_view = to_view_of(window, side_px=side_px)
+        photo, size, to_photo = f"p{self.number}-photo", self.size, _shrunk(location, self.size)
+        if placement is not None and placement.image is self.pixels.image:
+            height, width = placement.valid.shape
+            photo, size = f"{name}-photo", (side_px, side_px)
+            to_photo = to_view @ placement.matrix @ _shrunk(location, (width, height))
         return match_figure(
-            location, photo=f"p{self.number}-photo", photo_size=self.size, chart=f"{name}-map",
+            location, photo=photo, photo_size=size, to_photo=to_photo, chart=f"{name}-map",
             chart_px=side_px, to_view=to_view, most=self.config.lines,
         )  # fmt: skip
+
+
+def _shrunk(location: Location, size: tuple[int, int]) -> Matrix:
+    """From the pixels of a photo's file to those of a copy of this width and height."""
+    return np.diag([size[0] / location.width, size[1] / location.height, 1.0])
 
 
 def _photo_picture(pixels: PhotoPixels, longest_px: int) -> tuple[str, tuple[int, int]]:

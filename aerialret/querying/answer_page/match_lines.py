@@ -67,6 +67,7 @@ def match_figure(
     *,
     photo: str,
     photo_size: tuple[int, int],
+    to_photo: Matrix,
     chart: str,
     chart_px: int,
     to_view: Matrix,
@@ -78,14 +79,14 @@ def match_figure(
         location: In pixels of the photo's file.
         photo: Id of the photo's picture in the page.
         photo_size: Its width and height in pixels.
+        to_photo: float64 [3, 3], from the photo's file to that picture.
         chart: Id of the map's picture.
         chart_px: Its side in pixels.
         to_view: From the map to the map's picture.
         most: Lines.
     """
     scale = min(chart_px / photo_size[0], chart_px / photo_size[1])
-    across, down = (scale * size / whole for size, whole in zip(
-        photo_size, (location.width, location.height), strict=True))  # fmt: skip
+    onto = np.diag([scale, scale, 1.0]) @ to_photo
     left = round(photo_size[0] * scale) + GAP_PX
     kept = _shares(len(location.points), len(location.others), most)
     lines: list[MatchLine] = []
@@ -93,8 +94,8 @@ def match_figure(
     for points, count, agrees in (
         (location.others, kept[1], False), (location.points, kept[0], True),
     ):  # fmt: skip
-        ends = _ends(points.evenly(count), (across, down), to_view)
-        inside = (ends[:, 2:] >= 0).all(axis=1) & (ends[:, 2:] <= chart_px).all(axis=1)
+        ends = _ends(points.evenly(count), onto, to_view)
+        inside = (ends >= 0).all(axis=1) & (ends <= chart_px).all(axis=1)
         beyond += int((~inside).sum())
         lines += [
             MatchLine(*(float(v) for v in (x1, y1, left + x2, y2)), agrees)
@@ -107,13 +108,9 @@ def match_figure(
     )  # fmt: skip
 
 
-def _ends(
-    points: ControlPoints, scale: tuple[float, float], to_view: Matrix
-) -> NDArray[np.float64]:
+def _ends(points: ControlPoints, onto: Matrix, to_view: Matrix) -> NDArray[np.float64]:
     """float64 [n, 4]: place in the photo's picture and in the map's."""
-    if not len(points):
-        return np.empty((0, 4))
-    return np.hstack([points.photo * scale, moved(points.map, to_view)])
+    return np.hstack([moved(points.photo, onto), moved(points.map, to_view)])
 
 
 def _shares(inliers: int, others: int, most: int) -> tuple[int, int]:

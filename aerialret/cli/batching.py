@@ -98,7 +98,9 @@ def answer_box(
     with _journal(out or georeferenced, _request(index, asked), replace=replace) as journal:
         batch = Batch(photos=found.photos, journal=journal, pictures=pictures)
         with staged_progress() as progress:
-            telling = _telling(batch, index, out, progress, quiet=output_format == "table")
+            telling = _telling(
+                batch, index, out, progress, noted=bool(out) or output_format == "table"
+            )
             batch.run(lambda path: ask([path]).answers[0], telling)
         _require_answers(batch)
         telling.write()
@@ -151,7 +153,7 @@ def _telling(
     out: Path | None,
     progress: Callable[[str, int, int], None],
     *,
-    quiet: bool,
+    noted: bool,
 ) -> "Telling":
     from aerialret.querying.answer_files import write_outcomes
     from aerialret.querying.batch.asking import Telling
@@ -159,7 +161,7 @@ def _telling(
     def answered(answer: "PhotoAnswer") -> None:
         if answer.locations is not None:
             tell_located([answer], pictures=False)
-        for note in () if quiet else answer.notes:
+        for note in () if noted else answer.notes:
             tell(f"{answer.query}: {note}")
 
     def write() -> None:

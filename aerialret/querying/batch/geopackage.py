@@ -15,6 +15,7 @@ from aerialret.querying.batch.outcome import Outcome
 from aerialret.querying.batch.qgis_style import TABLE_NAME, style_table
 
 _AT_ONCE = 200  # photos in memory
+_VERSION = "1.2"  # of the standard: GDAL before 3.7 warns of newer ones
 
 
 def write_geopackage(outcomes: Iterable[Outcome], path: Path, *, crs: str) -> None:
@@ -45,9 +46,8 @@ def _write_layers(path: Path, outcomes: Iterable[Outcome], *, crs: str) -> None:
         for layer in layers:
             _write(layer, some, path, crs=crs, append=append)
     styles = style_table(STYLED_LAYER, geometry=GEOMETRY)
-    pyogrio.write_arrow(
-        styles, str(path), layer=TABLE_NAME, driver="GPKG", layer_options={"FID": "id"}
-    )
+    options = {"FID": "id", "DATETIME_PRECISION": "MILLISECOND"}  # as the standard wants times
+    pyogrio.write_arrow(styles, str(path), layer=TABLE_NAME, driver="GPKG", layer_options=options)
 
 
 def _groups(outcomes: Iterable[Outcome]) -> Iterator[list[Outcome]]:
@@ -66,7 +66,7 @@ def _write(
         shapes = {"geometry_name": GEOMETRY, "geometry_type": layer.geometry, "crs": crs}
     pyogrio.write_arrow(
         layer.table(outcomes), str(path), layer=layer.name, driver="GPKG", append=append,
-        layer_options={"DESCRIPTION": layer.says}, **shapes,
+        layer_options={"DESCRIPTION": layer.says}, dataset_options={"VERSION": _VERSION}, **shapes,
     )  # fmt: skip
 
 

@@ -103,8 +103,9 @@ class QueryConfig:
     )
     rerank: str = setting(
         "none",
-        "Check of the first results: none, or sift (matches that agree on one similarity).",
-        choices=("none", "sift"),
+        "Check of the first results: none, sift (matches that agree on one similarity), or cells "
+        "(a second look from nearer by; models with the head grid).",
+        choices=("none", "sift", "cells"),
     )
     rerank_top: int = setting(20, "Results that are checked.")
     verify_top: int = setting(10, "Results on which '--verify' lays the photo.")

@@ -1,6 +1,6 @@
 """Comparers: photos and a gallery go in, measurements of how well each photo is found come out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
@@ -17,17 +17,19 @@ from aerialret.evaluation.placing import placed_corners_m
 from aerialret.evaluation.protocols import photographed
 from aerialret.evaluation.ranking import Ranking, Similarity, rank_gallery
 from aerialret.evaluation.reranking import reranked
-from aerialret.evaluation.windows import ALIGNED
+from aerialret.evaluation.second_looks import Looking, looked_again
+from aerialret.evaluation.windows import ALIGNED, Window, on_the_ground
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
-from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.local_features import LocalFeatures
+from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.rerank import SIFT
+from aerialret.verification.second_look import SecondLook
 
 RESULTS_KEPT = 10
 
@@ -48,7 +50,9 @@ class Measurement:
         distance_m: float64 [n], from where the first result puts the photo's centre (the centre of
             its tile, but for methods that tell more) to where it is; NaN where there is no result.
         placed_m: float64 [n, 4, 2], see `aerialret.evaluation.placing.placed_corners_m`; None for
-            methods that tell the tile alone.
+            methods that tell the tile alone, in a gallery of whole tiles.
+        shown: For each query, what of the tiles in some rows it shows by a second look; None where
+            there was none.
     """
 
     comparison: Comparison
@@ -57,6 +61,7 @@ class Measurement:
     own_scores: NDArray[np.float32]
     distance_m: NDArray[np.float64]
     placed_m: NDArray[np.float64] | None = None
+    shown: tuple[Mapping[int, Window], ...] | None = None
 
 
 class Comparer:
@@ -91,23 +96,67 @@ class Comparer:
         self._asking, self._kept, self._batch_size = asking, kept, batch_size
         self._label, self._progress = label, progress
         self._known: dict[Modality, NDArray[np.float32]] = {}
+        self._reader = ReferenceReader(tileset)
 
     def compare(self, comparison: Comparison) -> Measurement:
         """Searches every photo exactly."""
+        checks = self._asking.rerank != "none" and comparison.sees_images
+        top = max(self._kept, self._asking.rerank_top) if checks else self._kept
+        found = self._searched(comparison, top=top)
+        if checks and self._asking.rerank == "cells":
+            found, shown = self._looked_again(comparison, found)
+            placed = self._placed_again(found.nearest.rows[:, 0], shown)
+            return self._measurement(comparison, found, placed, shown=shown)
+        found = self._checked(found) if checks else found
+        return self._measurement(comparison, found, self._placed(comparison, found))
+
+    def _searched(self, comparison: Comparison, *, top: int) -> Ranking:
+        """The gallery's order for each photo."""
         date = self._photos.dates.gallery
         queries = self._asked(comparison.queries)
+        windows = self._gallery.windows(date, comparison.gallery)
+        if windows is not None:
+            return windows.ranked(
+                queries, photos=self._photos, similarity=self._similarity(), top=top
+            )
         gallery = self._gallery.vectors(
             date, comparison.gallery, progress=self._stage(f"{date} by {comparison.gallery}")
         )
-        checks = self._asking.rerank != "none" and comparison.sees_images
-        found = rank_gallery(
+        return rank_gallery(
             queries, gallery, self._photos.truth, neutral=self._photos.neutral,
-            similarity=self._similarity(),
-            top=max(self._kept, self._asking.rerank_top) if checks else self._kept,
+            similarity=self._similarity(), top=top,
         )  # fmt: skip
-        found = self._checked(found) if checks else found
-        placed = self._placed(queries, gallery, found.nearest.rows[:, 0])
-        return self._measurement(comparison, found, placed)
+
+    def _looked_again(
+        self, comparison: Comparison, found: Ranking
+    ) -> tuple[Ranking, tuple[Mapping[int, Window], ...]]:
+        """The ranking after a second look at the first results, and what each photo shows there."""
+        photos, date, grid = self._photos, self._photos.dates.gallery, self._tileset.grid
+        looking = Looking(
+            look=SecondLook(self._model, tile_px=grid.tile_px, modality=comparison.queries),
+            reader=self._reader, grid=grid, tiles=self._tileset.tiles(date), date=date,
+            top=self._asking.rerank_top,
+        )  # fmt: skip
+        return looked_again(
+            found,
+            looking,
+            truth=photos.truth,
+            photo=lambda row: photos.cut(self._tileset, slice(row, row + 1)).batch,
+            windows=lambda row, rows: self._shown(comparison, row, rows),
+            progress=self._stage(f"{photos.dates.queries} again by {comparison.queries}"),
+        )
+
+    def _placed_again(
+        self, first: NDArray[np.int64], shown: tuple[Mapping[int, Window], ...]
+    ) -> NDArray[np.float64]:
+        """Corners of what each photo shows by its first result: float64 [n, 4, 2]."""
+        tiles, grid = self._tileset.tiles(self._photos.dates.gallery), self._tileset.grid
+        corners = np.full((len(first), 4, 2), np.nan)
+        for query, row in enumerate(map(int, first)):
+            if row in shown[query]:
+                outline = shown[query][row].corners()
+                corners[query] = on_the_ground(outline, tile=tiles[row], grid=grid)
+        return corners
 
     def answer(self, measurement: Measurement, row: int, *, top: int) -> PhotoAnswer:
         """What `measurement` found for one photo, as an answer to a query: `top` hits at most."""
@@ -116,16 +165,33 @@ class Comparer:
         nearest = measurement.nearest
         found = nearest.rows[row, :top][nearest.rows[row, :top] != NO_ROW]
         tiles = self._tileset.tiles(date)
-        windows = windows_of(
-            self._asked(measurement.comparison.queries)[row],
-            self._gallery.vectors(date, measurement.comparison.gallery),
-            found, model=self._model, rotations=self._asking.rotations,
-        )  # fmt: skip
+        windows = self._shown(measurement.comparison, row, found)
+        if measurement.shown is not None:
+            better = measurement.shown[row]
+            windows = [better.get(int(at), old) for at, old in zip(found, windows, strict=True)]
         return answer_of(
             photo_of(photos.tiles[row].place, batch),
             modality=measurement.comparison.queries, tiles=[tiles[each] for each in found],
             scores=nearest.scores[row, : len(found)], windows=windows, date=date,
             grid=self._tileset.grid,
+        )  # fmt: skip
+
+    def _shown(
+        self, comparison: Comparison, row: int, found: NDArray[np.int64]
+    ) -> list[Window | None]:
+        """What of each tile in the rows `found` a photo shows, as far as it is told."""
+        date, query = self._photos.dates.gallery, self._asked(comparison.queries)[row]
+        windows = self._gallery.windows(date, comparison.gallery)
+        if windows is not None:
+            return list(
+                windows.shown(
+                    query, found, model=self._model, rotations=self._asking.rotations,
+                    similarity=self._similarity(),
+                )
+            )  # fmt: skip
+        return windows_of(
+            query, self._gallery.vectors(date, comparison.gallery), found, model=self._model,
+            rotations=self._asking.rotations,
         )  # fmt: skip
 
     def _similarity(self) -> Similarity:
@@ -134,16 +200,21 @@ class Comparer:
             return similarities
         return partial(dense_similarities, layout=self._model.layout, device=self._model.device)
 
-    def _placed(
-        self, queries: NDArray[np.float32], gallery: Descriptors, first: NDArray[np.int64]
-    ) -> NDArray[np.float64] | None:
+    def _placed(self, comparison: Comparison, found: Ranking) -> NDArray[np.float64] | None:
         """Where in its first result each photo lies; None for methods that do not tell."""
+        date, queries = self._photos.dates.gallery, self._asked(comparison.queries)
+        first, rotations = found.nearest.rows[:, 0], self._asking.rotations
+        windows = self._gallery.windows(date, comparison.gallery)
+        if windows is not None:
+            return windows.placed_corners_m(
+                queries, first, model=self._model, rotations=rotations,
+                similarity=self._similarity(),
+            )  # fmt: skip
         if not self._model.config.is_grid:
             return None
         return placed_corners_m(
-            queries, gallery, first, model=self._model, grid=self._tileset.grid,
-            tiles=tuple(self._tileset.tiles(self._photos.dates.gallery)),
-            rotations=self._asking.rotations,
+            queries, self._gallery.vectors(date, comparison.gallery), first, model=self._model,
+            grid=self._tileset.grid, tiles=tuple(self._tileset.tiles(date)), rotations=rotations,
         )  # fmt: skip
 
     def _tile_centres(self) -> NDArray[np.float64]:
@@ -169,7 +240,12 @@ class Comparer:
         )
 
     def _measurement(
-        self, comparison: Comparison, found: Ranking, placed: NDArray[np.float64] | None
+        self,
+        comparison: Comparison,
+        found: Ranking,
+        placed: NDArray[np.float64] | None,
+        *,
+        shown: tuple[Mapping[int, Window], ...] | None = None,
     ) -> Measurement:
         nearest = found.nearest
         first = nearest.rows[:, 0]
@@ -182,6 +258,7 @@ class Comparer:
             own_scores=found.own_scores,
             distance_m=_distances_m(centres, self._photos, first),
             placed_m=placed,
+            shown=shown,
         )
 
     def _asked(self, modality: Modality) -> NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """The reference of a location: a tile set and a rectangle go in, a north-up mosaic comes out."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 
@@ -9,6 +10,11 @@ from aerialret.tiles.grid import Bounds, TileId
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.pose import Matrix, inverse
+
+_Mosaic: TypeAlias = tuple[Image, Valid, Mask]
+
+_KEPT = 128
+"""Mosaics in memory; one of 2 x 2 tiles of 256 px takes 1.3 MB."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +61,7 @@ class ReferenceReader:
 
     tileset: TileSet
     _held: dict[str, frozenset[TileId]] = field(default_factory=dict)
+    _recent: dict[tuple[str, TileId, int, int], _Mosaic] = field(default_factory=dict)
 
     def around(self, bounds: Bounds, *, date: str, margin_m: float) -> Reference:
         """The tiles of `date` that touch `bounds` widened by `margin_m` on every side.
@@ -72,12 +79,21 @@ class ReferenceReader:
         tiles = list(grid.tiles_touching(wide))
         first, last = tiles[0], tiles[-1]
         cols, rows = last.col - first.col + 1, last.row - first.row + 1
-        image, valid, mask = self._mosaic(date, first, cols, rows)
+        image, valid, mask = self._recently(date, first, cols, rows)
         extent = grid.block_bounds(first, cols=cols, rows=rows)
         return Reference(
             image=image, valid=valid, mask=mask, left=extent.left, top=extent.top,
             resolution_m=grid.resolution_m,
         )  # fmt: skip
+
+    def _recently(self, date: str, first: TileId, cols: int, rows: int) -> _Mosaic:
+        """`_mosaic`, or the same as a short while ago: photos share many of their candidates."""
+        key = date, first, cols, rows
+        if key not in self._recent:
+            if len(self._recent) >= _KEPT:
+                del self._recent[next(iter(self._recent))]
+            self._recent[key] = self._mosaic(*key)
+        return self._recent[key]
 
     def _mosaic(self, date: str, first: TileId, cols: int, rows: int) -> tuple[Image, Valid, Mask]:
         px = self.tileset.grid.tile_px

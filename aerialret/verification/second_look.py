@@ -24,6 +24,7 @@ from torch.nn.functional import (
     normalize,
 )
 
+from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import Model
 from aerialret.network.inputs import (
     Pictures,
@@ -39,10 +40,11 @@ from aerialret.network.peaks import peak_offset
 from aerialret.network.precision import reduced_precision
 from aerialret.network.vectors import Modality, grid_cells
 from aerialret.tiles.arrays import Mask
+from aerialret.tiles.grid import Bounds
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Matrix, Pose, as_square
-from aerialret.verification.reference import Reference
+from aerialret.verification.reference import Reference, ReferenceReader
 
 NEARER = 2
 """How much larger photo and candidates are than in the search."""
@@ -78,9 +80,17 @@ class SecondLook:
         model: With the head `grid`.
         tile_px: Side of the photos in pixels.
         modality: What may be looked at.
+
+    Raises:
+        ConfigurationError: The model has another head, and so no cells.
     """
 
     def __init__(self, model: Model, *, tile_px: int, modality: Modality) -> None:
+        if not model.config.is_grid:
+            raise ConfigurationError(
+                f"a second look by cells was asked for, but model {model.folder} has no head "
+                "'grid'; use rerank 'none' or 'sift', or train 'aerialret'"
+            )
         self._model, self._modality = model, modality
         cells = NEARER * round(input_side(model.config, tile_px=tile_px) / _STRIDE_PX)
         self._cells, self._margin = cells, max(2, round(cells * _MARGIN))
@@ -106,6 +116,22 @@ class SecondLook:
                 maps = self._candidates(poses[some], references[some])
                 found += list(conv2d(maps, kernels).cpu().numpy())
         return [self._fit(*pair) for pair in zip(found, poses, strict=True)]
+
+    def fits_at(
+        self, photo: TileBatch, poses: Sequence[Pose], dates: Sequence[str], reader: ReferenceReader
+    ) -> list[Fit]:
+        """How the photo fits what `reader` has at each pose and date."""
+        references = [
+            reader.around(self._extent(pose), date=date, margin_m=0.0)
+            for pose, date in zip(poses, dates, strict=True)
+        ]
+        return self.fits(photo, poses, references)
+
+    def _extent(self, pose: Pose) -> Bounds:
+        """What is cut out at `pose`, whatever its turn."""
+        side_m = pose.metres_per_px * self._tile_px * (1 + 2 * self._margin / self._cells)
+        reach = side_m / math.sqrt(2)
+        return Bounds(pose.x - reach, pose.y - reach, pose.x + reach, pose.y + reach)
 
     def _kernels(self, photo: TileBatch) -> Tensor:
         """The photo's cells at every further turn and scale: float [turns * zooms, c, t, t]."""

@@ -31,11 +31,16 @@ def verdict_line(answer: PhotoAnswer) -> str | None:
     if certainty is None or not answer.hits:
         return None
     first, verdict = answer.hits[0], certainty.verdict
-    told = f"the first answer is right with a probability of {certainty.of(first):.0%}"
+    told = f"the first answer is right with a probability of {_percent(certainty.of(first))}"
     if verdict == FOUND:
-        return f"found: {first.place}; {told}"
+        return f"{FOUND}: {first.place}; {told}"
     if verdict == ABSENT:
         right = certainty.calibration.measured.get("refused", {}).get("precision")
-        share = "" if right is None else f"; {right:.0%} of such photos were from outside it"
-        return f"not in this index, or not to be found in it{share}"
-    return f"uncertain: {told}"
+        share = "" if right is None else f" (when calibrating, {right:.0%} of such photos were not)"
+        return f"{ABSENT}, or not to be found in it{share}"
+    return f"{verdict}: {told}"
+
+
+def _percent(probability: float) -> str:
+    """In words that promise no certainty."""
+    return "over 99%" if probability > 0.99 else f"{probability:.0%}"

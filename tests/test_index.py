@@ -150,7 +150,7 @@ def test_another_request_does_not_overwrite_unless_told(
     shutil.copytree(built, out)
     before = contents(out)
     other = IndexConfig(batch_size=1, dates=("2019", "2004"))
-    with pytest.raises(WouldOverwriteError, match="another tile set, model, recipe or dates"):
+    with pytest.raises(WouldOverwriteError, match="another tile set, model, recipe, dates or"):
         build_index(tileset, model, out, config=other, recipe=Recipe())
     assert contents(out) == before
     build_index(tileset, model, out, config=other, recipe=Recipe(), replace=True)

@@ -217,7 +217,7 @@ def test_a_record_says_what_it_was_made_from(first: tuple[int, str, str], folder
     assert (made_of["protocol_seed"], made_of["query"]["rotations"]) == (7, 1)
     rows = pd.read_parquet(run / "hard.parquet")
     assert list(rows.columns) == [
-        "comparison", "query", "place", "split", "in_scope", "rank", "distance_m",
+        "comparison", "query", "place", "split", "in_scope", "rank", "distance_m", "corner_error_m",
     ]  # fmt: skip
     asked = load_model(run / "model").split.set_index("place")["split"]
     held_out = set(asked[asked == "test"].index)
@@ -450,6 +450,21 @@ def test_a_study_alone_makes_its_tables_on_its_own_split(compare: Compare, folde
     assert f"| the better ({better}) |" in printed
     assert rows.loc[rows["source"] == "published", "value"].tolist() == [0.5, 0.75]
     assert "How many cells" in (folder / "study/compare.html").read_text()
+
+
+def test_a_verified_comparison_has_a_row_for_each_method_once_verified(
+    compare: Compare, folder: Path
+) -> None:
+    words = ("grid.toml", "--seeds", 3, "--protocols", "hard", *COMMON, "--verify")
+    status, printed, _ = compare(*words, out="verified")
+    assert status == 0
+    assert "image alone, verified" in printed
+    assert "Verification" in printed
+    record = pd.read_parquet(folder / "verified" / "runs" / "grid-seed3" / "hard.parquet")
+    assert record["comparison"].unique().tolist() == ["image", "image, verified"]
+    assert record["corner_error_m"].isna().all()  # a descriptor of whole tiles tells no more
+    again, same, _ = compare(*words, out="verified")
+    assert (again, same) == (0, printed)
 
 
 def test_the_protocols_are_those_of_evaluate() -> None:

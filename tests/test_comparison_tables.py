@@ -464,3 +464,69 @@ def test_every_row_of_the_shipped_study_is_a_pipeline_that_can_be_opened() -> No
     assert opened["ntxent+head_linear=true+dimensions=128"].model.dimensions == 128
     assert [opened[f"resnet50{kind}"].train.epochs for kind in ("", "-late")] == [0, 0]
     assert opened["rfiap2020+hard_share=0"].train.hard_share == 0
+
+
+# Errors
+
+
+def with_errors() -> pd.DataFrame:
+    """`fused` tells where photos lie, by its headline alone; `plain` tells the tile."""
+    table = queries()
+    draw = np.random.default_rng(1)
+    table["distance_m"] = draw.uniform(1, 9, len(table))
+    told = (table["method"] == "fused") & (table["comparison"] == "image+mask")
+    table["corner_error_m"] = np.where(told, 2 * table["distance_m"], np.nan)
+    table.loc[table["protocol"] == "aligned", "rank"] = (
+        table.loc[table["protocol"] == "aligned", "rank"] % 3 + 1
+    )
+    return table
+
+
+def test_errors_are_medians_over_the_right_ones_of_methods_that_tell_them() -> None:
+    table = with_errors()
+    found = figures(table, resamples=10)
+    own = found[(found["metric"] == "centre_error_m") & (found["protocol"] == "aligned")]
+    assert own[["method", "comparison"]].to_numpy().tolist() == [["fused", "image+mask"]]
+    right = table[
+        (table["method"] == "fused") & (table["comparison"] == "image+mask")
+        & (table["protocol"] == "aligned") & table["in_scope"] & (table["rank"] == 1)
+    ]  # fmt: skip
+    assert len(right) > 1
+    assert own["value"].item() == pytest.approx(np.median(right["distance_m"]))
+    corners = found[(found["metric"] == "corner_error_m") & (found["protocol"] == "aligned")]
+    assert corners["value"].item() == pytest.approx(2 * own["value"].item())
+    assert own["low"].isna().all()
+    # Under `hard` nothing is first.
+    assert not ((found["protocol"] == "hard") & (found["metric"] == "corner_error_m")).any()
+
+
+def test_a_column_of_errors_is_there_where_any_method_tells_them() -> None:
+    told = outcome()
+    rows = method_rows(told, figures(with_errors(), resamples=10))
+    text = method_markdown(rows, protocols=["aligned", "hard"])
+    heads = [cell.strip() for cell in text.splitlines()[0].split("|")]
+    assert heads.count("error, m, aligned") == 1
+    assert "error, m, hard" not in heads
+    by_name = {
+        line.split("|")[1].strip(): [cell.strip() for cell in line.split("|")]
+        for line in text.splitlines()[2:]
+    }
+    at = heads.index("error, m, aligned")
+    assert re.fullmatch(r"\d\.\d / \d+\.\d", by_name["fused"][at])
+    assert by_name["plain"][at] == "–"
+    assert len({len(cells) for cells in by_name.values()}) == 1
+    assert "aligned centre_error_m" in csv_table(rows)
+
+
+def test_a_verified_comparison_is_a_row_below_its_method() -> None:
+    table = with_errors()
+    verified = table[(table["comparison"] == "image+mask")].assign(
+        comparison="image+mask, verified", rank=1
+    )
+    found = figures(pd.concat([table, verified], ignore_index=True), resamples=10)
+    rows = [row for row in method_rows(outcome(), found) if row.facts.name == "fused"]
+    assert rows[0].fed == "image and mask"
+    assert "image and mask, verified" in [row.fed for row in rows]
+    lifted = next(row for row in rows if row.comparison.endswith("verified"))
+    assert lifted.cells["hard", "recall@1"].value == 1
+    assert not lifted.headline

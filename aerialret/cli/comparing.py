@@ -60,6 +60,10 @@ def compare(
     bootstrap: Annotated[
         int, typer.Option(help="Resamples of the queries for the intervals")
     ] = _REQUEST.resamples,
+    verify: Annotated[
+        bool,
+        typer.Option("--verify", help="Also measure each method with its first answers verified"),
+    ] = _REQUEST.verify,
     replace: Replace = False,
 ) -> None:
     """Train and measure several methods on one split, and write one table of them.
@@ -76,7 +80,7 @@ def compare(
     ways = found.protocols if found else _REQUEST.protocols
     asked = CompareRequest(
         seeds=_numbers(seeds), protocols=ways if protocols is None else _words(protocols),
-        epochs=epochs, resamples=bootstrap,
+        epochs=epochs, resamples=bootstrap, verify=verify,
     )  # fmt: skip
     if not pipelines and found is None:
         raise ConfigurationError("no PIPELINE was given; name at least one, or a '--study'")
@@ -115,6 +119,7 @@ def run_comparison(
     ground = Ground(
         tileset=tileset, dates=dates_of(chosen, tileset), protocols=request.protocols,
         protocol_seed=chosen.seed, every_split=study is not None, out=out,
+        verify=request.verify,
     )  # fmt: skip
     common = on_common_ground(methods, split=split, dates=ground.dates, request=request)
     with current_work() as doing:

@@ -3,7 +3,7 @@
 In goes a row for each query, as `aerialret.comparison.records` keeps them, of all runs together:
 method, seed, protocol, comparison, query (its number), split, in_scope, rank. Out comes a row for
 each method, comparison, protocol, scope and metric: value, low, high (95 % bootstrap interval), std
-(over the seeds; NaN for one seed), seeds, queries.
+(over the seeds; NaN for one seed), seeds, queries. Medians of errors have no interval.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,10 @@ HEADLINE = "headline"
 
 RECALLS = {f"recall@{depth}": depth for depth in RECALL_DEPTHS}
 METRICS = (MAP_KEY, *RECALLS)
+
+ERRORS = {"centre_error_m": "distance_m", "corner_error_m": "corner_error_m"}
+"""Medians over photos whose first answer is right, by methods that tell where in a tile a photo
+lies, and the columns that they are of."""
 
 COLUMNS = (
     "method", "comparison", "protocol", "scope", "metric",
@@ -89,7 +93,7 @@ def _figures_of_one(own: pd.DataFrame, *, resamples: int, seed: int) -> pd.DataF
     by_query = own.groupby("query")[wanted].mean().to_numpy(np.float64)
     by_seed = own.groupby("seed")[wanted].mean()
     ends = intervals(by_query, resamples=resamples, seed=seed)
-    return pd.DataFrame(
+    found = pd.DataFrame(
         {
             "metric": wanted,
             "value": by_query.mean(axis=0),
@@ -98,5 +102,29 @@ def _figures_of_one(own: pd.DataFrame, *, resamples: int, seed: int) -> pd.DataF
             "std": by_seed.std(ddof=1).to_numpy(np.float64),
             "seeds": len(by_seed),
             "queries": len(by_query),
+        }
+    )
+    errors = _errors_of_one(own)
+    return pd.concat([found, errors], ignore_index=True) if len(errors) else found
+
+
+def _errors_of_one(own: pd.DataFrame) -> pd.DataFrame:
+    """The medians of `ERRORS`; no row for a method that tells no corners, or found nothing."""
+    if "corner_error_m" not in own:
+        return pd.DataFrame()
+    right = own[(own["rank"] == 1) & own["corner_error_m"].notna()]
+    if right.empty:
+        return pd.DataFrame()
+    columns = list(ERRORS.values())
+    by_seed = right.groupby("seed")[columns].median()
+    return pd.DataFrame(
+        {
+            "metric": list(ERRORS),
+            "value": right[columns].median().to_numpy(np.float64),
+            "low": np.nan,
+            "high": np.nan,
+            "std": by_seed.std(ddof=1).to_numpy(np.float64),
+            "seeds": len(by_seed),
+            "queries": right["query"].nunique(),
         }
     )

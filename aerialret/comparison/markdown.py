@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row
+from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row, tell_errors
 from aerialret.comparison.outcome import Failure
 from aerialret.comparison.study import Study, StudyTable
 from aerialret.comparison.study_table import Line
@@ -11,17 +11,24 @@ from aerialret.training.rates import duration
 
 _NOTHING = "–"
 
+ERROR_HEAD = "error, m,"
+
 LEGEND = (
     "Mean over the queries [95 % bootstrap interval] ± standard deviation over the seeds, where "
-    "there are several; bold: the best of its column."
+    "there are several; bold: the best of its column. Errors are medians over the photos whose "
+    "first answer is right: of the centre / of the corners (root mean square of the four), for "
+    "methods that tell where in a tile a photo lies."
 )
 
 
 def method_markdown(rows: Sequence[Row], *, protocols: Sequence[str]) -> str:
     """The table of methods."""
     heads = ["method", "fed", "R", "parameters", "epochs", "training"]
-    heads += [f"{metric} {protocol}" for protocol in protocols for metric in SHOWN]
-    body = [[*_fact_cells(row), *_figure_cells(row, protocols)] for row in rows]
+    for protocol in protocols:
+        heads += [f"{metric} {protocol}" for metric in SHOWN]
+        heads += [f"{ERROR_HEAD} {protocol}"] if tell_errors(rows, protocol) else []
+    told = {protocol: tell_errors(rows, protocol) for protocol in protocols}
+    body = [[*_fact_cells(row), *_figure_cells(row, told)] for row in rows]
     return _table(heads, body, left=2)
 
 
@@ -83,9 +90,19 @@ def _fact_cells(row: Row) -> list[str]:
     ]  # fmt: skip
 
 
-def _figure_cells(row: Row, protocols: Sequence[str]) -> list[str]:
-    cells = [row.cells.get((protocol, metric)) for protocol in protocols for metric in SHOWN]
-    return [_bold(figure_text(cell)) if cell and cell.best else figure_text(cell) for cell in cells]
+def _figure_cells(row: Row, told: Mapping[str, bool]) -> list[str]:
+    """The figures of a row under each protocol; its errors where `told` says that any has."""
+    texts = []
+    for protocol, errors in told.items():
+        cells = [row.cells.get((protocol, metric)) for metric in SHOWN]
+        texts += [_bold(figure_text(c)) if c and c.best else figure_text(c) for c in cells]
+        texts += [errors_text(row.errors(protocol))] if errors else []
+    return texts
+
+
+def errors_text(errors: tuple[Cell, Cell] | None) -> str:
+    """Centre and corner error in metres, as in `1.2 / 2.4`."""
+    return _NOTHING if errors is None else " / ".join(f"{cell.value:.1f}" for cell in errors)
 
 
 def _bold(text: str) -> str:

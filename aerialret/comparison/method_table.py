@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from aerialret.comparison.figures import HEADLINE, METRICS
+from aerialret.comparison.figures import ERRORS, HEADLINE, METRICS
 from aerialret.comparison.outcome import Failure, MethodFacts, Outcome
+from aerialret.comparison.records import VERIFIED
 from aerialret.evaluation.report.wording import comparison_label
 from aerialret.evaluation.scores import MAP_KEY
 
@@ -65,7 +66,13 @@ class Row:
     @property
     def fed(self) -> str:
         """What it was fed, in words."""
-        return comparison_label(self.comparison)
+        fed = comparison_label(self.comparison.removesuffix(VERIFIED))
+        return fed + VERIFIED if self.comparison.endswith(VERIFIED) else fed
+
+    def errors(self, protocol: str) -> tuple[Cell, Cell] | None:
+        """Centre and corner error under a protocol; None where the method does not tell them."""
+        centre, corner = (self.cells.get((protocol, metric)) for metric in ERRORS)
+        return None if centre is None or corner is None else (centre, corner)
 
 
 def method_rows(outcome: Outcome, figures: pd.DataFrame) -> list[Row]:
@@ -77,6 +84,11 @@ def method_rows(outcome: Outcome, figures: pd.DataFrame) -> list[Row]:
         for comparison in _comparisons(facts, scoped)
     ]
     return _with_best(rows)
+
+
+def tell_errors(rows: Sequence[Row], protocol: str) -> bool:
+    """Whether any method tells where in a tile photos lie."""
+    return any(row.errors(protocol) for row in rows)
 
 
 def csv_table(rows: Sequence[Row], failures: Sequence[Failure] = ()) -> pd.DataFrame:
@@ -108,9 +120,10 @@ def cell_of(figure: object) -> Cell:
 def _with_best(rows: list[Row]) -> list[Row]:
     """The rows with the best cell of each column marked, ties at the shown digits alike.
 
-    Where nothing is above 0 at the shown digits, nothing is best.
+    Where nothing is above 0 at the shown digits, nothing is best. Errors are not compared: those of
+    a method that finds only the easiest photos are small.
     """
-    columns = {key for row in rows for key in row.cells}
+    columns = {key for row in rows for key in row.cells if key[1] not in ERRORS}
     best = {
         key: max(round(row.cells[key].value, DIGITS) for row in rows if key in row.cells)
         for key in columns
@@ -119,7 +132,7 @@ def _with_best(rows: list[Row]) -> list[Row]:
         replace(
             row,
             cells={
-                key: replace(cell, best=0 < best[key] == round(cell.value, DIGITS))
+                key: replace(cell, best=0 < best.get(key, 0) == round(cell.value, DIGITS))
                 for key, cell in row.cells.items()
             },
         )
@@ -142,4 +155,7 @@ def _csv_row(row: Row) -> dict[str, object]:
             for part in ("value", "low", "high", "std"):
                 label = metric if part == "value" else f"{metric} {part}"
                 known[f"{protocol} {label}"] = np.round(getattr(cell, part), 6)
+        for metric in ERRORS:
+            if (protocol, metric) in row.cells:
+                known[f"{protocol} {metric}"] = np.round(row.cells[protocol, metric].value, 6)
     return known

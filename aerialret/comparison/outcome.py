@@ -11,7 +11,7 @@ from aerialret.comparison.records import RunFacts
 
 QUERY_COLUMNS = (
     "method", "seed", "protocol", "comparison", "query", "place", "split", "in_scope", "rank",
-    "distance_m",
+    "distance_m", "corner_error_m",
 )  # fmt: skip
 
 

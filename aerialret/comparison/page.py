@@ -7,8 +7,13 @@ from jinja2 import Environment
 
 from aerialret.comparison.bootstrap import LEVEL
 from aerialret.comparison.charts import GREY, bar_chart, protocol_colour, recall_charts
-from aerialret.comparison.markdown import count_text, duration_text, published_text
-from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row
+from aerialret.comparison.markdown import (
+    count_text,
+    duration_text,
+    errors_text,
+    published_text,
+)
+from aerialret.comparison.method_table import DIGITS, SHOWN, Cell, Row, tell_errors
 from aerialret.comparison.outcome import Outcome
 from aerialret.comparison.study import Study
 from aerialret.comparison.study_table import Line
@@ -44,6 +49,7 @@ def render_page(
         rows=rows,
         protocols=protocols,
         metrics=SHOWN,
+        errors_told={name: tell_errors(rows, name) for name in protocols},
         bars=bar_chart(headlines, protocols=protocols) if headlines else "",
         bar_legend=[(name, protocol_colour(n)) for n, name in enumerate(protocols)],
         recall=recall_charts(headlines, outcome.queries) if headlines else [],
@@ -86,6 +92,6 @@ def _environment() -> Environment:
     environment = page_environment("aerialret.comparison", "aerialret.evaluation.report")
     environment.filters.update(
         figure=lambda cell: f"{cell.value:.{DIGITS}f}", interval=interval_text,
-        count=count_text, duration=duration_text, published=published_text,
+        count=count_text, duration=duration_text, published=published_text, errors=errors_text,
     )  # fmt: skip
     return environment

@@ -12,6 +12,7 @@ from aerialret.evaluation.report.wording import SCOPES
 from aerialret.manifest import library_versions
 
 _HASH_LENGTH = 16
+_VERIFIED = "the first answers of each method (query.verify_top), as by 'query --verify'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ def provenance(setting: Setting, outcome: Outcome) -> list[tuple[str, str]]:
     request, facts = setting.request, outcome.methods
     machines = dict.fromkeys(name for known in facts for name in known.machines) or [machine()]
     versions = facts[0].versions if facts else library_versions()
+    verified = [("Verification", _VERIFIED)] if request.verify else []
     return [
         ("Tile set", _tileset(setting.ground)),
         ("Queries and gallery", _queries(setting, outcome)),
@@ -44,6 +46,7 @@ def provenance(setting: Setting, outcome: Outcome) -> list[tuple[str, str]]:
             "Protocols",
             f"{', '.join(setting.ground.protocols)}; seed {setting.ground.protocol_seed}",
         ),
+        *verified,
         ("Training", f"seeds {', '.join(map(str, request.seeds))}{_epochs(request)}"),
         ("Intervals", f"{LEVEL:.0%}, bootstrap of the queries, {request.resamples:,} resamples"),
         ("Machine", "; ".join(machines)),

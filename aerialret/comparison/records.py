@@ -2,7 +2,9 @@
 
 RUN/PROTOCOL.parquet   a row for each query and comparison: comparison, query (its number), place,
                        split, in_scope, rank (null where the gallery lacks the place), distance_m
-                       (from the truth to the first result)
+                       (from the truth to the first result), corner_error_m (of the photo's corners
+                       by the first result; NaN for methods that tell the tile alone); verified
+                       answers are a comparison of their own, see `VERIFIED`
 RUN/PROTOCOL.json      what it was made of, and what else the tables tell of the run
 """
 
@@ -17,11 +19,15 @@ import pandas as pd
 
 from aerialret import atomic
 from aerialret.evaluation.evaluation import Evaluation
+from aerialret.evaluation.locating import Located, search_errors
 from aerialret.evaluation.query_table import nullable_ranks, scope_of
 from aerialret.network.checkpoint import Model
 from aerialret.training.history import TIMING_NAME, Timing
 
-FORMAT = 1
+FORMAT = 2
+
+VERIFIED = ", verified"
+"""What follows a comparison's name where its first answers were verified."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +71,10 @@ class Record:
 
 
 def record_table(evaluation: Evaluation) -> pd.DataFrame:
-    """The ranks by every comparison, one below the other."""
+    """The ranks by every comparison, and of the headline once it is verified."""
     parts = [_rows(evaluation, name) for name in evaluation.trained]
+    if evaluation.located is not None:
+        parts.append(_verified_rows(evaluation, evaluation.located))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -125,6 +133,20 @@ def _rows(evaluation: Evaluation, comparison: str) -> pd.DataFrame:
     rows = evaluation.table[["place", "split", "in_scope"]].reset_index(drop=True)
     rows["rank"] = nullable_ranks(found.ranks)
     rows["distance_m"] = found.distance_m
+    rows["corner_error_m"] = search_errors(found, evaluation.photos).corner_m
+    return _named(rows, comparison)
+
+
+def _verified_rows(evaluation: Evaluation, located: Located) -> pd.DataFrame:
+    """The headline's photos after verification; those that were not verified have no rank."""
+    rows = evaluation.table[["place", "split", "in_scope"]].reset_index(drop=True)
+    rows["rank"] = nullable_ranks(located.ranks)
+    rows["distance_m"] = located.errors.centre_m
+    rows["corner_error_m"] = located.errors.corner_m
+    return _named(rows, evaluation.main + VERIFIED)
+
+
+def _named(rows: pd.DataFrame, comparison: str) -> pd.DataFrame:
     rows.insert(0, "query", np.arange(len(rows)))
     rows.insert(0, "comparison", comparison)
     return rows

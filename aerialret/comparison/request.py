@@ -19,12 +19,14 @@ class CompareRequest:
         protocols: How the queries are made, a pair of columns for each.
         epochs: Most epochs of a method that trains at all; 0: as each recipe says.
         resamples: Samples of the queries that the bootstrap draws.
+        verify: Also measure each method with its first answers verified.
     """
 
     seeds: tuple[int, ...] = (0, 1, 2)
     protocols: tuple[str, ...] = ("aligned", "hard", "grey")
     epochs: int = 0
     resamples: int = 2000
+    verify: bool = False
 
     def __post_init__(self) -> None:
         check_range("--epochs", self.epochs, low=0)

@@ -50,6 +50,7 @@ class Ground:
         protocols: How the queries are made.
         protocol_seed: Seed of the queries that are cut out of tiles.
         every_split: Ask about the places of every split; else of the held-out one alone.
+        verify: Also verify the first answers of each method's headline.
         out: The comparison's folder.
     """
 
@@ -58,6 +59,7 @@ class Ground:
     protocols: Sequence[str]
     protocol_seed: int
     every_split: bool
+    verify: bool = False
     out: Path
 
     def folder(self, method: Method, seed: int) -> Path:
@@ -164,6 +166,7 @@ class _Measurer:
             ground.tileset, self._model, dates=ground.dates, protocol=protocol,
             seed=ground.protocol_seed, asking=self._method.pipeline.query, tiles=tiles,
             gallery=self._gallery, only=EVERY, before_training=False, progress=self._progress,
+            verify_top=self._method.pipeline.query.verify_top if ground.verify else 0,
         )  # fmt: skip
         facts = run_facts(evaluation, machine=machine(), versions=library_versions())
         return Record(table=record_table(evaluation), facts=facts)
@@ -190,5 +193,6 @@ class _Measurer:
             "dates": [ground.dates.queries, ground.dates.gallery],
             "protocol_seed": ground.protocol_seed,
             "every_split": ground.every_split,
+            "verify": ground.verify,
             "query": as_plain(self._method.pipeline.query),
         }

@@ -56,6 +56,7 @@ def believed_figures(
     return {
         "photos": int(believed.sum()),
         "share": _share(believed, counted),
+        "right": int(right.sum()),
         "precision": _share(right, believed),
         "near": _share(near, believed),
         **error_figures(located.errors, right),

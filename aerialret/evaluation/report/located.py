@@ -10,6 +10,7 @@ from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.located_words import error_text, share
 from aerialret.evaluation.report.curves import Chart
 from aerialret.evaluation.report.line_chart import Axis, Line, line_chart
+from aerialret.evaluation.report.wording import percent
 from aerialret.evaluation.scores import MAP_KEY
 from aerialret.retrieval.metrics import NOT_FOUND
 
@@ -56,14 +57,15 @@ def located_section(evaluation: Evaluation, figures: dict[str, Any]) -> LocatedS
     believed, queries = figures["believed"], figures["verified"]["queries"]
     words = (
         f"{believed['photos']:,} of {queries:,} photos are believed to lie where they were laid; "
-        f"{share(believed['precision'])} of these in the right place, {share(believed['near'])} "
-        f"with corners off by at most {figures['near_share']:.0%} of the photo's side."
+        f"{percent(believed['precision'])} of these in the right place, "
+        f"{percent(believed['near'])} with corners off by at most "
+        f"{percent(figures['near_share'])} of the photo's side."
     )
     files = figures.get("files")
     if files:
         words += (
-            f" {files['photos']:,} were written as GeoTIFFs and read again: their corners lie off "
-            f"by {error_text(files, 'corner_error_m')} m."
+            f" Written as GeoTIFFs and read again: {files['photos']:,}, their corners off by "
+            f"{error_text(files, 'corner_error_m')} m."
         )
     rows = (
         _row(
@@ -81,12 +83,11 @@ def located_section(evaluation: Evaluation, figures: dict[str, Any]) -> LocatedS
 
 def _row(name: str, meaning: str, figures: dict[str, Any]) -> LocatedRow:
     ranked = tuple(share(figures[key]) if key in figures else "" for key in _HEADS[:3])
-    right = figures["right"] if "right" in figures else figures["photos"]
     errors = (
         error_text(figures, "centre_error_m"), error_text(figures, "corner_error_m"),
         error_text(figures, "turn_error_deg"), error_text(figures, "scale_error", factor=100),
     )  # fmt: skip
-    return LocatedRow(name=name, meaning=meaning, cells=(*ranked, f"{right:,}", *errors))
+    return LocatedRow(name=name, meaning=meaning, cells=(*ranked, f"{figures['right']:,}", *errors))
 
 
 def _chart(evaluation: Evaluation) -> Chart:

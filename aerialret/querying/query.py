@@ -7,13 +7,19 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.config import SourceConfig
-from aerialret.errors import AerialretError, ConfigurationError, NothingToDoError
+from aerialret.errors import (
+    AerialretError,
+    ConfigurationError,
+    MissingInputError,
+    NothingToDoError,
+)
 from aerialret.network.descriptors import Modality, modalities_of
 from aerialret.querying.certainty import Certainty, certainty_of, depth_of
 from aerialret.querying.photo import Photo, read_photo
 from aerialret.querying.photo_search import search_photos, sides_compared_m
 from aerialret.querying.pictures import has_mask
 from aerialret.querying.scan import Reading
+from aerialret.querying.second_looks import SecondLooks
 from aerialret.querying.whole_photo import Found
 from aerialret.retrieval.calibration import ModelCalibration, read_calibration
 from aerialret.retrieval.descriptor_chunks import Progress
@@ -85,6 +91,8 @@ def query(
     vector_crs: str = "",
     photo_crs: str = "",
     rotations: int = 1,
+    rerank: str = "none",
+    rerank_top: int = 20,
     reading: Reading = _AS_IT_IS,
     batch_size: int = 32,
     progress: Progress | None = None,
@@ -102,6 +110,9 @@ def query(
         vector_crs: CRS of vector layers that carry none.
         photo_crs: CRS of photos with a position but without a CRS.
         rotations: Turns of each photo that are tried, evenly over the circle.
+        rerank: `cells` looks at the first answers again, where the tile set of the index is there;
+            other checks are not for single photos.
+        rerank_top: Answers that are looked at again.
         reading: What is known of plain pictures, and how they are read.
         batch_size: Photos described at once.
         progress: Told the photos done and the photos in all.
@@ -110,13 +121,14 @@ def query(
         AerialretError: No photo can be used, or the request cannot be met for any of them.
     """
     selected = select_tiles(index, dates=dates, area=area)
-    tiles = len(index) if selected is None else int(selected.sum())
+    tiles = index.count_places(selected)
     calibration = _calibration(index)
     depth = max(top, depth_of(len(index.dates))) if calibration else top
     source = SourceConfig(
         vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
     )
     reading = replace(reading, sides_m=sides_compared_m(index))
+    looks, missed = _second_looks(index, rerank=rerank, top=rerank_top)
     answers: list[PhotoAnswer] = []
     rejected: list[RejectedPhoto] = []
     for start in range(0, len(photos), batch_size):
@@ -124,12 +136,13 @@ def query(
         read = _read(some, rejected, index=index, source=source, reading=reading)
         found = search_photos(
             read, index=index, top=depth, dates=dates, area=area, rotations=rotations,
-            batch_size=batch_size,
+            looks=looks, batch_size=batch_size,
         )  # fmt: skip
         answers += [
             _judged(
-                _answer(*pair, index), index, calibration=calibration, tiles=tiles, top=top,
-                rotations=rotations,
+                _answer(*pair, index, more_notes=missed), index,
+                calibration=calibration, tiles=tiles, top=top, rotations=rotations,
+                rerank=rerank if looks else "none",
             )
             for pair in zip(read, found, strict=True)
         ]  # fmt: skip
@@ -167,14 +180,29 @@ def _fitting(photo: Photo, index: Index) -> Photo:
     return photo
 
 
-def _answer(photo: Photo, found: Found, index: Index) -> PhotoAnswer:
+def _second_looks(
+    index: Index, *, rerank: str, top: int
+) -> tuple[SecondLooks | None, tuple[str, ...]]:
+    """What looks at answers again; or nothing, and why not where it was asked for."""
+    if rerank != "cells":
+        return None, ()
+    try:
+        return SecondLooks.of(index, top=top), ()
+    except MissingInputError as error:
+        return None, (str(error),)
+
+
+def _answer(
+    photo: Photo, found: Found, index: Index, *, more_notes: tuple[str, ...] = ()
+) -> PhotoAnswer:
     seen = modalities_of(index.model.config)[0]
     modality: Modality = "image" if seen == "image+mask" and not has_mask(photo.mask) else seen
     scan = photo.scan and photo.scan.without_pixels()
+    notes = photo.notes, _vote_notes(photo, found), _modality_notes(photo, seen), more_notes
     return PhotoAnswer(
         query=str(photo.path),
         modality=modality,
-        notes=(*photo.notes, *_vote_notes(photo, found), *_modality_notes(photo, seen)),
+        notes=tuple(note for some in notes for note in some),
         hits=found.hits,
         turns_deg=found.turns_deg,
         photo=replace(photo, scan=scan),
@@ -204,6 +232,7 @@ def _judged(
     tiles: int,
     top: int,
     rotations: int,
+    rerank: str,
 ) -> PhotoAnswer:
     """The best `top` hits of an answer that has more, and how probable they are.
 
@@ -213,8 +242,9 @@ def _judged(
         None
         if answer.votes
         else certainty_of(
-            answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles
-        )
+            answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles,
+            rerank=rerank,
+        )  # fmt: skip
     )
     notes = answer.notes
     if certainty and calibration and calibration.rotations != rotations:

@@ -99,6 +99,11 @@ class Index:
         """The number of a place at a date, as in `place_numbers`; None where it has no row."""
         return self._numbered[1].get((tile.col, tile.row, date))
 
+    def count_places(self, selected: NDArray[np.bool_] | None = None) -> int:
+        """How many places its rows, or those selected, are of; a place counts at each date."""
+        numbers = self.place_numbers if selected is None else self.place_numbers[selected]
+        return len(np.unique(numbers))
+
     @cached_property
     def _numbered(self) -> tuple[NDArray[np.int64], dict[tuple[int, int, str], int]]:
         keys = pd.MultiIndex.from_frame(pd.DataFrame(self.tiles[["col", "row", "date"]]))

@@ -116,7 +116,7 @@ def _overview(cards: Sequence[PhotoCard], index: Index) -> str:
 def _provenance(index: Index) -> list[tuple[str, str]]:
     grid = index.grid
     return [
-        ("Index", f"{len(index):,} tiles of {', '.join(index.dates)}"),
+        ("Index", f"{index.count_places():,} tiles of {', '.join(index.dates)}"),
         ("Tiles", f"{grid.tile_size_m:g} m, {grid.tile_px} px, {grid.crs}"),
         ("Index hash", index.manifest.content_hash[:16]),
         *((f"{kind.replace('_', ' ').capitalize()} hash", value[:16])

@@ -8,6 +8,7 @@ import typer
 
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import AnswerPageConfig, QueryConfig, SourceConfig
+from aerialret.config.toml import with_values
 from aerialret.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -93,6 +94,12 @@ def query(
             max=16,
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            help="Second look at the first answers: none or cells [default: the model's recipe]"
+        ),
+    ] = None,
     output_format: Annotated[
         Literal["table", "json", "geojson", "csv"],
         typer.Option("--format", help="What goes to stdout"),
@@ -158,6 +165,8 @@ def query(
         vector_crs=vector_crs,
         photo_crs=photo_crs,
         rotations=rotations or (workspace.pipeline.query.rotations if workspace.file else None),
+        rerank=rerank or (known.rerank if workspace.file else None),
+        rerank_top=known.rerank_top if workspace.file else None,
         gsd_m=known.gsd_m if gsd is None else gsd,
         photo_scale=known.photo_scale if photo_scale is None else photo_scale,
         border=known.border if border is None else border,
@@ -188,6 +197,8 @@ def answer(
     vector_crs: str = _SOURCE.vector_crs,
     photo_crs: str = _SOURCE.ortho_crs,
     rotations: int | None = None,
+    rerank: str | None = None,
+    rerank_top: int | None = None,
     gsd_m: float = _QUERY.gsd_m,
     photo_scale: float = _QUERY.photo_scale,
     border: str = _QUERY.border,
@@ -238,6 +249,7 @@ def answer(
         check_page_path(report)
     reading = Reading(gsd_m=gsd_m, photo_scale=photo_scale, border=parse_border(border), cuts=cuts)
     opened = load_index(folder)
+    looks = with_values(opened.model.asking, rerank=rerank, rerank_top=rerank_top)
     if verify_top:
         require_pixels(opened)
     dates = parse_interval(date) if date else None
@@ -255,6 +267,8 @@ def answer(
             vector_crs=vector_crs,
             photo_crs=photo_crs,
             rotations=rotations or opened.model.asking.rotations,
+            rerank=looks.rerank,
+            rerank_top=looks.rerank_top,
             reading=reading,
             progress=lambda done, total: progress("photos", done, total),
         )

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 from aerialret.network.descriptors import describe_queries, modalities_of, turn_of_view
 from aerialret.querying.cuts import Square
 from aerialret.querying.photo import Photo
+from aerialret.querying.second_looks import SecondLooks
 from aerialret.querying.whole_photo import HITS_OF_A_CUT, Found, by_votes, of_one_square
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, search, select_tiles
@@ -37,6 +38,7 @@ def search_photos(
     dates: DateInterval | None = None,
     area: BaseGeometry | None = None,
     rotations: int = 1,
+    looks: SecondLooks | None = None,
     batch_size: int = 32,
 ) -> list[Found]:
     """What the index holds of each photo, the best `top`.
@@ -48,6 +50,7 @@ def search_photos(
         dates: Only tiles whose date overlaps this interval can be found.
         area: Only tiles that share area with this geometry (in the index's CRS) can be found.
         rotations: Turns of each photo that are tried, evenly over the circle.
+        looks: Looks at the first hits again, but for squares that vote.
         batch_size: Squares described at once.
     """
     if not photos:
@@ -60,14 +63,18 @@ def search_photos(
     views = descriptors.shape[1]
     ends = np.cumsum([len(batch) for batch in batches])
     selected = select_tiles(index, dates=dates, area=area)
-    results = _searched(descriptors, ends, index=index, top=top, dates=dates, area=area)
-    return [
-        _found(
-            photo, some, [_turns(hits, views, rotations) for hits in some], index,
-            top=top, rotations=rotations, selected=selected,
+    most = max(top, looks.top) if looks else top
+    results = _searched(descriptors, ends, index=index, top=most, dates=dates, area=area)
+    found = []
+    for photo, batch, hits in zip(photos, batches, results, strict=True):
+        turns = [_turns(some, views, rotations) for some in hits]
+        if looks and len(hits) == 1:
+            again, turned = looks.again(batch, hits[0], turns[0])
+            hits, turns = [again], [turned]
+        found.append(
+            _found(photo, hits, turns, index, top=top, rotations=rotations, selected=selected)
         )
-        for photo, some in zip(photos, results, strict=True)
-    ]  # fmt: skip
+    return found
 
 
 def _searched(

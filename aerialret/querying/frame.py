@@ -31,6 +31,7 @@ _STRIP = 0.15  # of the picture: a strip of data is not broader
 _LEAST_ACROSS = 0.92  # share of a line of the frame's colour that closes off a strip
 _CORNER = 0.15  # of the picture's shorter side: corners are not rounded beyond
 _MARK = 0.05  # likewise: fiducial marks do not reach in farther
+_LEAST_PX = 48  # on a side: smaller pictures are no scans
 _LEAST_CONTENT = 0.2  # of the picture
 
 
@@ -113,7 +114,7 @@ def _smooth(image: Image) -> _Grey:
 
 def _inside_frame(grey: _Grey) -> Valid | None:
     """What one frame encloses; None where there is none."""
-    if min(grey.shape) < 16:
+    if min(grey.shape) < _LEAST_PX:
         return None
     found = _sides(grey)
     if not found:

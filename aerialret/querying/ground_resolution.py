@@ -58,7 +58,7 @@ def ground_resolution(
             f"1:{photo_scale:.0f} gives no ground resolution; give it with '--gsd METRES'"
         )
     metres_per_px = _METRES_PER_INCH / dpi * photo_scale
-    doubt = ", which programs write that do not know better" if dpi in _SCREEN_DPI else ""
+    doubt = ", which programs write that do not know better" if round(dpi) in _SCREEN_DPI else ""
     source = f"{metres_per_px:.3g} m for each pixel, by {dpi:g} dpi{doubt} and 1:{photo_scale:.0f}"
     return GroundResolution(metres_per_px=metres_per_px, source=source)
 

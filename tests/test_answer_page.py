@@ -291,7 +291,8 @@ def test_lines_of_control_points_end_where_the_fit_puts_them(index: Index) -> No
     window = window_around(location.corners)
     to_view = to_view_of(window, side_px=200)
     figure = match_figure(
-        location, photo="p", photo_size=(45, 30), chart="c", chart_px=200, to_view=to_view, most=60
+        location, photo="p", photo_size=(45, 30), to_photo=np.diag([0.5, 0.5, 1]), chart="c",
+        chart_px=200, to_view=to_view, most=60,
     )  # fmt: skip
     assert [line.agrees for line in figure.lines] == [False, False, True, True, True, True]
     back = np.diag([WIDTH / (45 * figure.photo_scale), HEIGHT / (30 * figure.photo_scale), 1.0])
@@ -315,11 +316,36 @@ def test_no_more_lines_are_drawn_than_asked_for(inliers: int, others: int, most:
         width=100, height=100, others=some(others),
     )  # fmt: skip
     figure = match_figure(
-        location, photo="p", photo_size=(100, 100), chart="c", chart_px=100, to_view=np.eye(3),
-        most=most,
+        location, photo="p", photo_size=(100, 100), to_photo=np.eye(3), chart="c", chart_px=100,
+        to_view=np.eye(3), most=most,
     )  # fmt: skip
     assert len(figure.lines) <= most
     assert len(figure.lines) == min(most, inliers + min(others, max(most - inliers, 12)))
+
+
+def test_lines_of_a_laid_photo_that_agree_are_level(page: Page) -> None:
+    ends = [
+        [float(value) for value in re.findall(r"-?[\d.]+", a["d"])]
+        for a, css in zip(*_paths(page), strict=True)
+        if css == "agrees"
+    ]
+    slopes = [abs(y2 - y1) for _, y1, _, y2 in ends]
+    assert len(slopes) == 2 * 4
+    assert max(slopes) < 0.3  # the point that is off lies 3 m east
+    lengths = [x2 - x1 for x1, _, x2, _ in ends]
+    assert max(lengths) - min(lengths) > 2
+
+
+def _paths(page: Page) -> tuple[list[dict[str, str]], list[str]]:
+    """The lines between photo and map, and the look of each."""
+    lines, looks, look = [], [], ""
+    for tag, attributes in page.tags:
+        if tag == "g":
+            look = attributes["class"]
+        if tag == "path" and look and attributes.get("class") == "casing":
+            lines.append(attributes)
+            looks.append(look)
+    return lines, looks
 
 
 def test_a_copy_of_another_size_scales_all_its_points(index: Index) -> None:

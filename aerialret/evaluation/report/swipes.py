@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,7 +114,7 @@ class _Drawing:
         return self._card(row, (("On its first answer", answer), ("Where it lies", truth)))
 
     def _card(self, row: int, swipes: tuple[tuple[str, Swipe], ...]) -> SwipeCard:
-        line = self.evaluation.table.loc[row]
+        line: Any = self.evaluation.table.loc[row]
         score = float(self.evaluation.trained[self.evaluation.main].nearest.scores[row, 0])
         told = (
             f"right place at rank {int(line['rank']):,} · first answer with score {figure(score)}, "

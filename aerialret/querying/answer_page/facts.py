@@ -69,9 +69,9 @@ def hit_row(answer: PhotoAnswer, hit: Hit, *, link: str) -> HitRow:
 def facts_of(answer: PhotoAnswer, hit: Hit) -> tuple[Fact, ...]:
     """What is known of one answer, in the order it is told."""
     x, y = Transformer.from_crs(answer.crs, "EPSG:4326", always_xy=True).transform(hit.x, hit.y)
-    exact = hit.side_m is not None
+    centre = "Tile's centre" if hit.side_m is None else "Centre"
     facts = [
-        Fact("Centre" if exact else "Tile's centre", f"{place_text(hit.x, hit.y)} ({answer.crs})"),
+        Fact(centre, f"{place_text(hit.x, hit.y)} ({answer.crs})"),
         Fact("Latitude, longitude", f"{y:.6f}, {x:.6f}"),
         Fact("Date of the map", hit.date),
         Fact("Score of the search", f"{hit.score:.3f}"),
@@ -79,7 +79,7 @@ def facts_of(answer: PhotoAnswer, hit: Hit) -> tuple[Fact, ...]:
     probability = probability_of(answer, hit)
     if probability is not None:
         facts.append(Fact("Probability of being right", share(probability)))
-    if exact:
+    if hit.side_m is not None:
         facts.append(Fact("Ground shown", f"{metres(hit.side_m)} on its shorter side"))
     turn = answer.turns_deg[hit.rank - 1]
     facts.append(Fact("Turn to north up", f"{turn % 360:.1f}° counter-clockwise"))

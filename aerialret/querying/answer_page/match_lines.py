@@ -98,7 +98,7 @@ def match_figure(
         inside = (ends >= 0).all(axis=1) & (ends <= chart_px).all(axis=1)
         beyond += int((~inside).sum())
         lines += [
-            MatchLine(*(float(v) for v in (x1, y1, left + x2, y2)), agrees)
+            MatchLine(float(x1), float(y1), float(left + x2), float(y2), agrees)
             for x1, y1, x2, y2 in ends[inside].round(1)
         ]
     return MatchFigure(

@@ -23,7 +23,12 @@ from aerialret.evaluation.calibration.reliability import (
     precision_recall,
     reliability_bins,
 )
-from aerialret.evaluation.calibration.searches import Searches, joined, searches_of
+from aerialret.evaluation.calibration.searches import (
+    Searches,
+    joined,
+    searches_of,
+    searches_of_lists,
+)
 from aerialret.evaluation.calibration.thresholds import cross_fitted, with_thresholds
 from aerialret.evaluation.comparisons import Dates
 from aerialret.network.checkpoint import SPLIT_NAME, Model, load_model
@@ -40,6 +45,7 @@ from aerialret.retrieval.calibration import (
     write_calibration,
 )
 from aerialret.retrieval.evidence import DEPTH, OTHERS, evidence_of, lies_elsewhere
+from aerialret.retrieval.vector_index import NO_ROW
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from tests.tiny_tileset import tiny_model, tiny_split, tiny_tileset
@@ -121,7 +127,8 @@ def test_parts_of_the_gallery_are_searched_with_the_right_place_among_them() -> 
     sizes = np.exp(found.evidence[:, 3]).round().astype(int)
     assert sizes[found.whole & ~found.absent].tolist() == [90] * 60
     assert sizes[found.whole & found.absent].tolist() == [89] * 60
-    assert set(sizes[~found.whole & ~found.absent]) == {23}  # a quarter and the place; a 16th is too few
+    quarter = 22 + 1  # with the place; a sixteenth would be too few
+    assert set(sizes[~found.whole & ~found.absent]) == {quarter}
 
 
 def test_searches_rank_as_a_sorted_list_does() -> None:
@@ -281,6 +288,28 @@ def test_thresholds_reach_the_precision_that_they_promise() -> None:
     assert told["precision"] == pytest.approx(whole.absent[refused].mean(), abs=1e-6)
     assert told["recall"] == pytest.approx(refused[whole.absent].mean(), abs=1e-6)
     assert told["withheld"] == pytest.approx(refused[whole.right].mean(), abs=1e-6)
+
+
+def test_lists_of_first_results_give_the_searches_of_whole_galleries() -> None:
+    scores, truth = drawn_scores(30, 50, seed=4), np.arange(30)
+    by_matrix = searches_of(
+        scores, truth, bounds=squares(50), neutral=[None] * 30, first_photo=10, seed=0
+    )
+    by_matrix = by_matrix.some(by_matrix.whole)
+    rows = np.argsort(-scores, axis=1, kind="stable")[:, : DEPTH + 1]
+    listed = np.take_along_axis(scores, rows, axis=1)
+    by_lists = searches_of_lists(rows, listed, truth, bounds=squares(50), first_photo=10)
+    for name in ("evidence", "right", "absent", "photo", "later", "position"):
+        np.testing.assert_array_equal(getattr(by_lists, name), getattr(by_matrix, name), name)
+
+
+def test_lists_that_end_early_or_lack_the_place_are_read_as_they_are() -> None:
+    rows = np.array([[4, 2, NO_ROW], [1, NO_ROW, NO_ROW]])
+    scores = np.array([[0.9, 0.5, -np.inf], [0.7, -np.inf, -np.inf]], np.float32)
+    found = searches_of_lists(rows, scores, np.array([2, -1]), bounds=squares(6))
+    assert found.right.tolist() == [False] * 4
+    assert found.position.tolist() == [0, -1, -1, -1]
+    np.testing.assert_allclose(found.evidence[:, 1], [0.4, 0, 0, 0], atol=1e-6)
 
 
 def test_searches_are_joined_in_their_order() -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from PIL import Image as Picture
 
+from aerialret.cli.calibrating import calibrate_trained
 from aerialret.cli.entry import main
 from aerialret.config import EvaluateConfig, IndexConfig
 from aerialret.evaluation.calibration.calibrate import calibrate
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluate import evaluate
+from aerialret.manifest import write_manifest
 from aerialret.network.checkpoint import SPLIT_NAME, Model, load_model
 from aerialret.querying.answers import format_answers
 from aerialret.querying.certainty import BELIEVED_RIGHT, Certainty, certainty_of, depth_of
@@ -258,6 +260,22 @@ def test_a_new_calibration_makes_a_report_outdated(
     assert "How far the answers can be trusted" not in (tmp_path / "r" / "report.html").read_text()
     calibrate(tileset, bare, dates=DATES, seed=7)
     assert evaluate(tileset, bare, tmp_path / "r", config=config, replace=True)["calibration"]
+
+
+def test_a_training_calibrates_once_where_places_were_kept(
+    tileset: TileSet, model: Model, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "m"
+    shutil.copytree(model.folder, other)
+    facts = {**model.manifest.facts, "dates": {"query": "2004", "gallery": "2019"}}
+    write_manifest(other, replace(model.manifest, facts=facts))
+    calibrate_trained(tileset.folder, other)  # its calibration is there
+    assert capsys.readouterr().err == ""
+    (other / CALIBRATION_NAME).unlink()
+    tiny_split(tileset).to_parquet(other / SPLIT_NAME, index=False)  # 6 places for validation
+    calibrate_trained(tileset.folder, other)
+    assert "not calibrated: 6 places" in capsys.readouterr().err
+    assert not (other / CALIBRATION_NAME).exists()
 
 
 def test_the_command_calibrates_and_says_so(

@@ -388,8 +388,8 @@ def test_json_has_one_object_a_line_for_each_result(answers: tuple[PhotoAnswer, 
     assert len(objects) == len(hits) == 6
     for found, hit in zip(objects, hits, strict=True):
         names = [
-            "query", "rank", "tile", "date", "score", "rotation_deg", "x", "y", "side_m",
-            "modality", "crs", "bounds",
+            "query", "rank", "tile", "date", "score", "probability", "verdict", "rotation_deg",
+            "x", "y", "side_m", "modality", "crs", "bounds",
         ]  # fmt: skip
         assert list(found) == names
         assert found["tile"] == hit.place

@@ -84,6 +84,7 @@ def certainty_of(
     modality: Modality,
     seen: Modality,
     tiles: int,
+    rerank: str = "none",
 ) -> Certainty | None:
     """How probable the hits are; None where no calibration tells.
 
@@ -93,8 +94,11 @@ def certainty_of(
         modality: What the photo was described by.
         seen: What the tiles were described by.
         tiles: That were searched.
+        rerank: How the first hits were checked.
     """
-    known = calibration.by.get(modality) if calibration and calibration.seen == seen else None
+    known = None
+    if calibration and calibration.seen == seen:
+        known = calibration.of(modality, rerank=rerank)
     if known is None or not hits:
         return None
     bounds = np.array([hit.bounds for hit in hits], np.float64)[None]

@@ -242,9 +242,13 @@ def _judged(
         None
         if answer.votes
         else certainty_of(
-            answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles,
+            answer.hits,
+            calibration,
+            modality=answer.modality,
+            seen=index.modality,
+            tiles=tiles,
             rerank=rerank,
-        )  # fmt: skip
+        )
     )
     notes = answer.notes
     if certainty and calibration and calibration.rotations != rotations:

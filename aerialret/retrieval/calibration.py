@@ -127,7 +127,7 @@ class ModelCalibration:
         absent_share: Share of the photos whose place was taken out of the gallery. Probabilities
             are those among photos of which this share is from outside the index.
         places: The places that were asked about, and the fold of each.
-        by: The calibration of photos by what they are described by.
+        by: The calibration of photos by how they are asked about, see `asked_by`.
     """
 
     model: str
@@ -143,6 +143,20 @@ class ModelCalibration:
     absent_share: float
     places: Mapping[str, int]
     by: Mapping[str, Calibration]
+
+    def of(self, modality: str, *, rerank: str) -> Calibration | None:
+        """The calibration of photos described by `modality`; None where there is none.
+
+        Args:
+            modality: What the photos are described by.
+            rerank: How the first results are checked.
+        """
+        return self.by.get(asked_by(modality, rerank=rerank))
+
+
+def asked_by(modality: str, *, rerank: str) -> str:
+    """How photos are asked about: what they are described by, and how results are checked."""
+    return modality if rerank == "none" else f"{modality}, {rerank}"
 
 
 def write_calibration(calibration: ModelCalibration, folder: Path) -> Path:

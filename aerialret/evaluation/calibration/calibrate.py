@@ -8,21 +8,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.evaluation.calibration.fitting import fit
+from aerialret.evaluation.calibration.judged import KEPT
 from aerialret.evaluation.calibration.places import folds_of, held_out_places
-from aerialret.evaluation.calibration.searches import Searches, joined, searches_of
+from aerialret.evaluation.calibration.searches import (
+    Searches,
+    joined,
+    searches_of,
+    searches_of_lists,
+    tile_bounds,
+)
 from aerialret.evaluation.calibration.thresholds import with_thresholds
-from aerialret.evaluation.comparer import StagedProgress
-from aerialret.evaluation.comparisons import Dates
+from aerialret.evaluation.comparer import Comparer, StagedProgress
+from aerialret.evaluation.comparisons import Comparison, Dates
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.photos import Photos, photos_of
 from aerialret.evaluation.ranking import Similarity
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries, modalities_of
-from aerialret.retrieval.calibration import Calibration, ModelCalibration, write_calibration
+from aerialret.retrieval.calibration import (
+    Calibration,
+    ModelCalibration,
+    asked_by,
+    write_calibration,
+)
 from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.parents import require_tile_size
-from aerialret.tiles.grid import Grid, TileId
+from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet, grid_facts
 
 PROTOCOLS = ("aligned", "mild", "hard", "grey")
@@ -60,7 +72,13 @@ def calibrate(
     folds = folds_of(places, seed=seed)
     known = GalleryCache(tileset, model)
     asking = _Asking(tileset, model, known, places, dates, seed, progress)
-    found = {name: asking.calibration(name, folds) for name in asking.modalities}
+    found: dict[str, Calibration] = {}
+    for name in asking.modalities:
+        found[name] = asking.calibration(asking.searches(name), folds)
+        rerank = model.asking.rerank
+        if rerank == "cells" and name != "mask":  # `query` knows no other check
+            again = asking.checked_searches(name)
+            found[asked_by(name, rerank=rerank)] = asking.calibration(again, folds)
     calibration = ModelCalibration(
         model=model.content_hash, tile_set=tileset.content_hash, grid=grid_facts(tileset.grid),
         queries=dates.queries, gallery=dates.gallery, seed=seed, rotations=model.asking.rotations,
@@ -70,11 +88,6 @@ def calibrate(
     )  # fmt: skip
     write_calibration(calibration, model.folder)
     return calibration
-
-
-def tile_bounds(tiles: Sequence[TileId], *, grid: Grid) -> NDArray[np.float64]:
-    """Left, bottom, right and top of each tile: float64 [m, 4]."""
-    return np.array([grid.bounds(tile) for tile in tiles], np.float64).reshape(-1, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +114,14 @@ class _Asking:
             return (self.seen,)
         return ("image+mask", "image") if self.tileset.has_masks(self.dates.queries) else ("image",)
 
-    def calibration(self, modality: Modality, folds: Sequence[int]) -> Calibration:
-        """Of photos that are described by `modality`."""
-        searches = joined(list(self._searches(modality)))
+    def calibration(self, found: Iterator[Searches], folds: Sequence[int]) -> Calibration:
+        """By searches of all places under all protocols; `folds` are those of the places."""
+        searches = joined(list(found))
         fold = np.tile(folds, len(PROTOCOLS))[searches.photo]
         tiles = len(self.tileset.tiles(self.dates.gallery))
         return with_thresholds(fit(searches, fold=fold, most_tiles=tiles), searches, fold=fold)
 
-    def _searches(self, modality: Modality) -> Iterator[Searches]:
+    def searches(self, modality: Modality) -> Iterator[Searches]:
         """Protocol by protocol; photo i of protocol p has the number p * places + i."""
         date, count = self.dates.gallery, len(self.places)
         gallery = self.known.vectors(
@@ -116,9 +129,7 @@ class _Asking:
         )
         bounds = tile_bounds(self.tileset.tiles(date), grid=self.tileset.grid)
         for number, protocol in enumerate(PROTOCOLS):
-            photos = photos_of(
-                self.tileset, dates=self.dates, protocol=protocol, seed=self.seed, tiles=self.places
-            )
+            photos = self._photos(protocol)
             told = self._stage(f"{self.dates.queries} ({protocol}) by {modality}")
             for start in range(0, count, _PHOTOS_AT_ONCE):
                 rows = range(start, min(start + _PHOTOS_AT_ONCE, count))
@@ -130,6 +141,26 @@ class _Asking:
                 )  # fmt: skip
                 if told:
                     told(rows.stop, count)
+
+    def checked_searches(self, modality: Modality) -> Iterator[Searches]:
+        """As `searches`, in the whole gallery, with the first results checked as recipes say."""
+        bounds = tile_bounds(self.tileset.tiles(self.dates.gallery), grid=self.tileset.grid)
+        for number, protocol in enumerate(PROTOCOLS):
+            photos = self._photos(protocol)
+            comparer = Comparer(
+                self.tileset, self.model, photos=photos, gallery=self.known,
+                asking=self.model.asking, kept=KEPT, progress=self.progress,
+            )  # fmt: skip
+            nearest = comparer.compare(Comparison(modality, self.seen)).nearest
+            yield searches_of_lists(
+                nearest.rows[:, :KEPT], nearest.scores[:, :KEPT], photos.truth, bounds=bounds,
+                first_photo=number * len(self.places),
+            )  # fmt: skip
+
+    def _photos(self, protocol: str) -> Photos:
+        return photos_of(
+            self.tileset, dates=self.dates, protocol=protocol, seed=self.seed, tiles=self.places
+        )
 
     def _vectors(self, photos: Photos, rows: slice, modality: Modality) -> NDArray[np.float32]:
         batch = photos.cut(self.tileset, rows).batch

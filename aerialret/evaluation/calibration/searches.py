@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.retrieval.evidence import DEPTH, OTHERS, evidence_of, lies_elsewhere
+from aerialret.retrieval.vector_index import NO_ROW
+from aerialret.tiles.grid import Grid, TileId
 
 PARTS = (1.0, 1 / 4, 1 / 16)
 """Shares of the gallery that are searched."""
@@ -48,6 +50,11 @@ class Searches:
     def some(self, rows: NDArray[np.bool_]) -> "Searches":
         """The searches that `rows` (bool [n]) names."""
         return Searches(**{each.name: getattr(self, each.name)[rows] for each in fields(self)})
+
+
+def tile_bounds(tiles: Sequence[TileId], *, grid: Grid) -> NDArray[np.float64]:
+    """Left, bottom, right and top of each tile: float64 [m, 4]."""
+    return np.array([grid.bounds(tile) for tile in tiles], np.float64).reshape(-1, 4)
 
 
 def joined(parts: list[Searches]) -> Searches:
@@ -93,6 +100,43 @@ def searches_of(
     return replace(joined(found), photo=numbers)
 
 
+def searches_of_lists(
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    *,
+    bounds: NDArray[np.float64],
+    first_photo: int = 0,
+) -> Searches:
+    """The searches of n photos in the whole gallery, by their first results alone.
+
+    Args:
+        rows: int [n, k], tiles of the gallery, the best first; `NO_ROW` where there are fewer.
+        scores: float32 [n, k], theirs.
+        truth: int [n], the row of each photo's place; -1 where the gallery lacks it.
+        bounds: float64 [m, 4], of the gallery's tiles, as for `searches_of`.
+        first_photo: Number of the first photo.
+    """
+    there = rows != NO_ROW
+    beside = there & (rows != truth[:, None])
+    found = []
+    for kept, absent in ((there, False), (beside, True)):
+        order, ranked = _moved_up(rows, scores, kept)
+        tiles = len(bounds) - absent
+        found.append(_ranked(order, ranked, truth, bounds, tiles=tiles, absent=absent, whole=True))
+    return replace(joined(found), photo=first_photo + np.tile(np.arange(len(rows)), 2))
+
+
+def _moved_up(
+    rows: NDArray[np.int64], scores: NDArray[np.float32], kept: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The first `DEPTH` of the results that are kept, in their order; scores -inf where fewer."""
+    order = np.argsort(~kept, axis=1, kind="stable")[:, :DEPTH]
+    found: NDArray[np.int64] = np.take_along_axis(np.where(kept, rows, 0), order, axis=1)
+    left = np.where(kept, scores, np.float32(-np.inf))
+    return found, np.take_along_axis(left, order, axis=1)
+
+
 def _only(
     scores: NDArray[np.float32],
     kept: NDArray[np.int64],
@@ -120,7 +164,21 @@ def _outcome(
     order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
     ranked = np.take_along_axis(scores, order, axis=1)
     tiles = int(np.isfinite(scores).sum(axis=1).max(initial=0))
-    later = np.full((len(scores), OTHERS), -np.inf)
+    return _ranked(order, ranked, truth, bounds, tiles=tiles, absent=absent, whole=whole)
+
+
+def _ranked(
+    order: NDArray[np.int64],
+    ranked: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    bounds: NDArray[np.float64],
+    *,
+    tiles: int,
+    absent: bool,
+    whole: bool,
+) -> Searches:
+    """One search of each photo by its first results; scores are -inf where there are fewer."""
+    later = np.full((len(ranked), OTHERS), -np.inf)
     some = ranked[:, 1 : OTHERS + 1]
     later[:, : some.shape[1]] = some
     is_right = (order == truth[:, None]) & np.isfinite(ranked)
@@ -128,9 +186,9 @@ def _outcome(
     return Searches(
         evidence=evidence_of(ranked, lies_elsewhere(bounds[order]), gallery=tiles),
         right=is_right[:, 0],
-        absent=np.full(len(scores), absent),
-        whole=np.full(len(scores), whole),
-        photo=np.zeros(len(scores), np.int64),
+        absent=np.full(len(ranked), absent),
+        whole=np.full(len(ranked), whole),
+        photo=np.zeros(len(ranked), np.int64),
         later=later,
         position=np.where(among.any(axis=1), among.argmax(axis=1), -1),
     )

@@ -1,7 +1,7 @@
 """Calibrating: a tile set and a model go in, `calibration.json` in the model's folder comes out."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -42,6 +42,9 @@ PROTOCOLS = ("aligned", "mild", "hard", "grey")
 
 MOST_PLACES = 200
 """Places that are asked about at most; each under every protocol."""
+
+MOST_CHECKED = 100
+"""Places at most whose first results are checked, which takes much longer than the search."""
 
 _PHOTOS_AT_ONCE = 32
 
@@ -129,7 +132,7 @@ class _Asking:
         )
         bounds = tile_bounds(self.tileset.tiles(date), grid=self.tileset.grid)
         for number, protocol in enumerate(PROTOCOLS):
-            photos = self._photos(protocol)
+            photos = self._photos(protocol, self.places)
             told = self._stage(f"{self.dates.queries} ({protocol}) by {modality}")
             for start in range(0, count, _PHOTOS_AT_ONCE):
                 rows = range(start, min(start + _PHOTOS_AT_ONCE, count))
@@ -145,21 +148,23 @@ class _Asking:
     def checked_searches(self, modality: Modality) -> Iterator[Searches]:
         """As `searches`, in the whole gallery, with the first results checked as recipes say."""
         bounds = tile_bounds(self.tileset.tiles(self.dates.gallery), grid=self.tileset.grid)
+        count = len(self.places)
+        chosen = np.unique(np.linspace(0, count - 1, min(count, MOST_CHECKED)).round().astype(int))
         for number, protocol in enumerate(PROTOCOLS):
-            photos = self._photos(protocol)
+            photos = self._photos(protocol, [self.places[each] for each in chosen])
             comparer = Comparer(
                 self.tileset, self.model, photos=photos, gallery=self.known,
                 asking=self.model.asking, kept=KEPT, progress=self.progress,
             )  # fmt: skip
             nearest = comparer.compare(Comparison(modality, self.seen)).nearest
-            yield searches_of_lists(
-                nearest.rows[:, :KEPT], nearest.scores[:, :KEPT], photos.truth, bounds=bounds,
-                first_photo=number * len(self.places),
-            )  # fmt: skip
+            found = searches_of_lists(
+                nearest.rows[:, :KEPT], nearest.scores[:, :KEPT], photos.truth, bounds=bounds
+            )
+            yield replace(found, photo=number * count + chosen[found.photo])
 
-    def _photos(self, protocol: str) -> Photos:
+    def _photos(self, protocol: str, places: Sequence[TileId]) -> Photos:
         return photos_of(
-            self.tileset, dates=self.dates, protocol=protocol, seed=self.seed, tiles=self.places
+            self.tileset, dates=self.dates, protocol=protocol, seed=self.seed, tiles=places
         )
 
     def _vectors(self, photos: Photos, rows: slice, modality: Modality) -> NDArray[np.float32]:

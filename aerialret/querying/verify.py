@@ -5,20 +5,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from aerialret.errors import MissingInputError
+from aerialret.querying.photo import Photo
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.query import PhotoAnswer
 from aerialret.retrieval.descriptor_chunks import Progress
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit
+from aerialret.verification.by_cells import CellLocator
 from aerialret.verification.location import Location
-from aerialret.verification.matching import Matcher
+from aerialret.verification.locator import Locator, PointLocator
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.refine import locate
-from aerialret.verification.rerank import SIFT
 
 LONGEST_PX = 2048
 """Longer photos are reduced before they are matched; they are written at their full size."""
+
+LOCATORS: dict[str, tuple[Locator, ...]] = {
+    "auto": (PointLocator(), CellLocator()),
+    "sift": (PointLocator(),),
+    "gradients": (CellLocator(),),
+}
+"""Ways to lay photos on the map, by name: each is tried where none before it is believed."""
 
 _MARGIN = 0.5  # of a tile, around the hit's tile: the photo may lie across its edge
 
@@ -43,7 +50,7 @@ def verified(
     index: Index,
     *,
     top: int,
-    matchers: Sequence[Matcher] = (SIFT,),
+    locators: Sequence[Locator] = LOCATORS["auto"],
     progress: Progress | None = None,
 ) -> tuple[PhotoAnswer, ...]:
     """The answers with the photo located at each of the first `top` hits, those believed first.
@@ -56,7 +63,7 @@ def verified(
         answers: What the search found.
         index: Where it was found.
         top: Hits of each answer that are tried.
-        matchers: Tried one after the other, until one is believed.
+        locators: Tried one after the other, until one is believed.
         progress: Told the photos done and the photos in all.
 
     Raises:
@@ -65,11 +72,19 @@ def verified(
     reader = require_pixels(index)
     done = []
     for number, answer in enumerate(answers, start=1):
-        pixels = read_pixels(Path(answer.query), longest_px=LONGEST_PX)
-        done.append(verified_answer(answer, pixels, reader, top=top, matchers=matchers))
+        pixels = on_the_ground(read_pixels(Path(answer.query), longest_px=LONGEST_PX), answer.photo)
+        done.append(verified_answer(answer, pixels, reader, top=top, locators=locators))
         if progress:
             progress(number, len(answers))
     return tuple(done)
+
+
+def on_the_ground(pixels: PhotoPixels, photo: Photo) -> PhotoPixels:
+    """`pixels` of a photo with what the search took for a frame marked as no image."""
+    if photo.scan is None or photo.scan.content.mask is None:
+        return pixels
+    height, width = pixels.valid.shape
+    return replace(pixels, valid=pixels.valid & photo.scan.content.at(shape=(height, width)))
 
 
 def first_answers(answer: PhotoAnswer, top: int) -> PhotoAnswer:
@@ -84,7 +99,7 @@ def verified_answer(
     reader: ReferenceReader,
     *,
     top: int,
-    matchers: Sequence[Matcher] = (SIFT,),
+    locators: Sequence[Locator] = LOCATORS["auto"],
 ) -> PhotoAnswer:
     """One photo's answer as `verified` gives it, from pixels that need not lie in a file.
 
@@ -93,21 +108,30 @@ def verified_answer(
         pixels: Of the photo.
         reader: What it is compared with.
         top: Hits that are tried.
-        matchers: Tried one after the other, until one is believed.
+        locators: Tried one after the other, until one is believed.
     """
     locations: list[Location | None] = [None] * len(answer.hits)
     for number, hit in enumerate(answer.hits[:top]):
-        margin_m = _MARGIN * reader.tileset.grid.tile_size_m
+        margin_m = _margin_m(answer, hit, reader)
         reference = reader.around(hit.bounds, date=hit.date, margin_m=margin_m)
         start = start_of(answer, number, pixels)
         tried: list[Location] = []
-        for matcher in matchers:
-            found = locate(pixels.image, pixels.valid, reference, start=start, matcher=matcher)
+        for locator in locators:
+            found = locator.locate(pixels.image, pixels.valid, reference, start=start)
             tried += [found] if found else []
             if found and found.believable:
                 break
         locations[number] = max(tried, key=_trust, default=None)
     return _reordered(answer, [_full_size(location, pixels) for location in locations])
+
+
+def _margin_m(answer: PhotoAnswer, hit: Hit, reader: ReferenceReader) -> float:
+    """How far around the hit's tile the photo is looked for.
+
+    A photo that was cut into squares may be much larger than a tile: half of it.
+    """
+    large = hit.side_m or 0.0 if answer.votes is not None else 0.0
+    return max(_MARGIN * reader.tileset.grid.tile_size_m, large / 2)
 
 
 def _trust(location: Location) -> tuple[bool, int]:

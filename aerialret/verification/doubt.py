@@ -16,6 +16,12 @@ more often than scattered points do. See docs/verify.md for what was measured.""
 MOST_FALSE_ALARMS = 1e-6
 """Agreements as large that random matches would give, at most."""
 
+LEAST_LEAD = 0.065
+"""By how much the mean cosine of a photo's cells must exceed that of any other shift."""
+
+LEAST_PARTS = 3
+"""Of a photo that must each fit best where all of it does."""
+
 LEAST_SPREAD = 0.06
 """How far the control points must spread (their standard deviation along the shorter axis), as a
 share of the photo's shorter side: pairs in one corner tell little of the others."""
@@ -44,3 +50,16 @@ def chance_doubt(found: Found, *, tolerance_px: float) -> str:
     )  # fmt: skip
     likely = alarms > math.log10(MOST_FALSE_ALARMS)
     return f"that {agreeing} of {matches} matches agree may be chance" if likely else ""
+
+
+def cells_doubt(location: Location, *, score: float, rival: float) -> str:
+    """Why a place that was found cell by cell cannot be, in words; nothing where it can.
+
+    Args:
+        location: The place.
+        score: Mean cosine of photo and map there.
+        rival: And the best of those beside it.
+    """
+    if score - rival < LEAST_LEAD:
+        return f"it agrees there ({score:.2f}) hardly better than beside it ({rival:.2f})"
+    return doubt(location, least_inliers=LEAST_PARTS)

@@ -60,6 +60,7 @@ class Location:
         rounds: How often the photo was warped by the fit and matched again.
         aligned: Whether intensities moved the fit at the end.
         doubt: Why it is not believable; empty where it is.
+        score: Mean cosine of photo and map, where they were compared cell by cell.
         others: Some of the pairs that do not agree, for people to look at: at most `MOST_OTHERS`.
     """
 
@@ -72,6 +73,7 @@ class Location:
     rounds: int = 0
     aligned: bool = False
     doubt: str = ""
+    score: float | None = None
     others: ControlPoints = field(default_factory=ControlPoints.none)
 
     @property

@@ -72,6 +72,39 @@ def on_one_grid(
     return pictures[0], pictures[1]
 
 
+def on_fixed_grid(
+    photo: Picture, reference: Reference, guess: Matrix, *, side_px: int, margin: float
+) -> tuple[Picture, Picture] | None:
+    """Photo and reference on one grid on which the photo's longest side has `side_px` pixels.
+
+    Or fewer, where the reference has fewer. None where the guess is no place for a photo.
+
+    Args:
+        photo: As it is.
+        reference: What it is laid on.
+        guess: From the photo to the reference.
+        side_px: Of the photo.
+        margin: Of that side, of map around the photo.
+    """
+    height, width = photo.valid.shape
+    if not is_sound(guess, width=width, height=height):
+        return None
+    outline = moved(corners(width=width, height=height), guess)
+    longest = float(np.linalg.norm(np.diff(outline[:3], axis=0), axis=1).max())
+    scale = min(1.0, side_px / longest)
+    low, high = outline.min(axis=0) - margin * longest, outline.max(axis=0) + margin * longest
+    if (high <= 0).any() or (low >= reference.valid.shape[::-1]).any():
+        return None
+    cols, rows = (int(side) for side in np.ceil((high - low) * scale))
+    onto = shift_scale(scale=scale) @ shift_scale(x=-low[0], y=-low[1])
+    own = warped(photo.image, photo.valid, onto @ guess, width=cols, height=rows)
+    theirs = warped(reference.image, reference.valid, onto, width=cols, height=rows)
+    return (
+        Picture(image=own[0], valid=own[1], back=inverse(onto @ guess)),
+        Picture(image=theirs[0], valid=theirs[1], back=inverse(onto)),
+    )
+
+
 def _window(outline: NDArray[np.float64], reference: Reference) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is matched of the reference; None for nothing."""
     height, width = reference.valid.shape

@@ -11,7 +11,7 @@ from aerialret.querying.laid_photo import is_absurd
 from aerialret.querying.located import location_of
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.query import PhotoAnswer
-from aerialret.querying.verify import start_of
+from aerialret.querying.verify import on_the_ground, start_of
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.arrays import Image, Valid
 from aerialret.verification.pose import Matrix, Pose, as_square, corners, moved
@@ -47,9 +47,10 @@ class Placement:
 
 
 def photo_pixels(answer: PhotoAnswer) -> PhotoPixels:
-    """The photo's own pixels, reduced; the tile that was searched where its file is gone."""
+    """The photo's own pixels, reduced, a frame marked; the searched tile where its file is gone."""
     try:
-        return read_pixels(Path(answer.query), longest_px=_LONGEST_PX)
+        pixels = read_pixels(Path(answer.query), longest_px=_LONGEST_PX)
+        return on_the_ground(pixels, answer.photo)
     except AerialretError:
         photo = answer.photo
         height, width = photo.valid.shape

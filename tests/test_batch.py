@@ -37,6 +37,7 @@ from aerialret.querying.batch.printing import printed
 from aerialret.querying.batch.record import PhotoRecord, record_of
 from aerialret.querying.batch.record_lines import from_line, to_line
 from aerialret.querying.batch.summary import summary
+from aerialret.querying.batch.whole_file import require_whole
 from aerialret.querying.georeferenced_files import picture_paths
 from aerialret.querying.query import PhotoAnswer, query
 from aerialret.retrieval.index_build import build_index
@@ -203,6 +204,21 @@ def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("something")
     with pytest.raises(MissingInputError, match=r"no picture in there; 1 file is no photo \(\.txt"):
         find_photos([tmp_path])
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "b.png"])
+def test_a_picture_that_is_cut_off_is_refused_and_a_whole_one_is_not(name: str, box: Path) -> None:
+    path = box / name
+    require_whole(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"data of the scanner")
+    require_whole(path)
+    for share in (0.3, 0.9):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        with pytest.raises(UnreadableInputError, match="is cut off"):
+            require_whole(path)
+    (box / "empty.png").touch()
+    require_whole(box / "empty.png")  # it cannot be opened, which says enough
 
 
 @pytest.fixture(params=["found", "doubted", "unverified"])

@@ -15,6 +15,7 @@ from aerialret.querying.batch.journal import Journal
 from aerialret.querying.batch.outcome import Outcome
 from aerialret.querying.batch.photo_files import PhotoFile
 from aerialret.querying.batch.record import PhotoRecord, record_of
+from aerialret.querying.batch.whole_file import require_whole
 from aerialret.querying.georeferenced_files import write_picture
 from aerialret.querying.query import PhotoAnswer
 
@@ -109,6 +110,7 @@ class Batch:
         self.asked += 1
         start = time.monotonic()
         try:
+            require_whole(photo.path)
             answer = ask(photo.path)
             seconds = time.monotonic() - start
             record = record_of(

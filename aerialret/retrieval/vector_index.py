@@ -15,6 +15,9 @@ from aerialret.tiles.arrays import Descriptors
 
 faiss: Any = typed_faiss  # its stubs lack the wrappers that its Python package adds
 
+MOST_ON_GPU = 2048
+"""Neighbours of a query that FAISS finds on a GPU; more are found on the CPU."""
+
 NO_ROW = -1
 """In `Neighbours.rows`: the search found fewer vectors than were asked for."""
 
@@ -38,7 +41,8 @@ class VectorIndex:
     Args:
         index: The FAISS index.
         recipe: Its recipe.
-        gpu: Whether searches without a filter run on the GPUs; filtered ones run on the CPU.
+        gpu: Whether searches without a filter run on the GPUs; filtered ones, and those for very
+            many neighbours, run on the CPU.
     """
 
     def __init__(self, index: Any, *, recipe: Recipe, gpu: bool = False) -> None:
@@ -66,7 +70,7 @@ class VectorIndex:
             selected: bool [m], the vectors that may be found; None for all.
         """
         queries = np.ascontiguousarray(queries, np.float32)
-        if selected is None and self._on_gpu is not None:
+        if selected is None and self._on_gpu is not None and top <= MOST_ON_GPU:
             scores, rows = self._on_gpu.search(queries, top)
         else:
             scores, rows = self._index.search(queries, top, params=self._parameters(selected))

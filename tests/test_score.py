@@ -105,6 +105,25 @@ def test_an_answer_is_right_if_its_tile_holds_the_photos_centre(
     assert any("1 photos" in note and "as d" in note for note in found.notes)
 
 
+def test_photos_that_were_not_asked_about_count_unless_told(
+    answers: list[dict[str, Any]], truth: Path
+) -> None:
+    read = read_answers(as_lines(answers, truth.with_name("a.json")))
+    found = score_answers(read, read_truth(truth), asked_only=True)
+    assert found.photos["photo"].tolist() == ["a", "b", "c"]
+    assert found.metrics["recall@1"] == pytest.approx(1 / 3, abs=1e-6)
+    assert found.metrics["without_answer"] == 0
+    everything = score_answers(read, read_truth(truth)).metrics
+    assert everything["centre_error_m"] == found.metrics["centre_error_m"]
+
+
+def test_an_index_that_is_not_calibrated_tells_no_calibration(
+    answers: list[dict[str, Any]], truth: Path
+) -> None:
+    told = [{**each, "probability": None} for each in answers]
+    assert "calibration" not in scored(told, truth).metrics
+
+
 def test_recall_and_map_are_told_as_deep_as_the_answers_go(
     answers: list[dict[str, Any]], truth: Path, photos: Path
 ) -> None:

@@ -19,6 +19,10 @@ def score(
     truth_crs: Annotated[
         str, typer.Option(help="CRS of x and y in the truth [default: the answers']")
     ] = "",
+    asked_only: Annotated[
+        bool,
+        typer.Option("--asked-only", help="Leave out photos of the truth without any answer"),
+    ] = False,
     out: Annotated[Path | None, typer.Option(help="Folder for metrics.json and photos.csv")] = None,
 ) -> None:
     """Compare the answers to your own photos with where they were taken.
@@ -35,7 +39,9 @@ def score(
     from aerialret.evaluation.scoring.score import score_answers
     from aerialret.evaluation.scoring.truth_file import read_truth
 
-    found = score_answers(read_answers(answers), read_truth(truth), truth_crs=truth_crs)
+    found = score_answers(
+        read_answers(answers), read_truth(truth), truth_crs=truth_crs, asked_only=asked_only
+    )
     text = json.dumps(found.metrics, indent=2, ensure_ascii=False) + "\n"
     if out:
         out.mkdir(parents=True, exist_ok=True)

@@ -34,13 +34,14 @@ def first_errors(
         centres[row] = answer["x"], answer["y"]
         size = _size(str(queries[row]))
         sized += size is not None
-        told = (answer.get("side_m"), answer.get("rotation_deg"), known["rotation_deg"],
-                known["metres_per_px"], known["x"])  # fmt: skip
-        if size is None or pd.isna(pd.Series(told, dtype=float)).any():
+        own = [answer.get(name) for name in ("x", "y", "rotation_deg", "side_m")]
+        theirs = [known[name] for name in ("x", "y", "rotation_deg", "metres_per_px")]
+        told = pd.Series([*own, *theirs], dtype=float)
+        if size is None or told.isna().any():
             continue
-        side_m, turn, true_turn, metres_per_px, _ = map(float, told)
-        found[row] = _corners(answer["x"], answer["y"], turn, side_m / min(size), size)
-        true[row] = _corners(known["x"], known["y"], -true_turn, metres_per_px, size)
+        x, y, turn_deg, side_m, true_x, true_y, true_turn_deg, metres_per_px = map(float, told)
+        found[row] = _corners(x, y, turn_deg, side_m / min(size), size)
+        true[row] = _corners(true_x, true_y, -true_turn_deg, metres_per_px, size)
     truth = Photographed(
         centres_m=table[["x", "y"]].to_numpy(float), corners_m=true,
         rotation_deg=table["rotation_deg"].to_numpy(),

@@ -14,6 +14,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
 from aerialret.errors import ConfigurationError, NothingToDoError
+from aerialret.evaluation.pose_errors import PoseErrors
 from aerialret.evaluation.scoring.first_errors import first_errors
 from aerialret.evaluation.scoring.score_figures import score_figures
 from aerialret.evaluation.scoring.truth_file import Truth
@@ -36,18 +37,41 @@ class Score:
     notes: tuple[str, ...]
 
 
-def score_answers(answers: pd.DataFrame, truth: Truth, *, truth_crs: str = "") -> Score:
+def score_answers(
+    answers: pd.DataFrame, truth: Truth, *, truth_crs: str = "", asked_only: bool = False
+) -> Score:
     """How good the answers to the photos of `truth` are.
 
     Args:
         answers: As `answers_file.read_answers` gives them.
         truth: Where the photos lie.
         truth_crs: CRS of its x and y; empty for that of the answers.
+        asked_only: Whether photos of the truth without an answer are left out.
 
     Raises:
         NothingToDoError: No photo of the truth was asked about.
         ConfigurationError: The CRS is none, or names fit several photos.
     """
+    known = _known(answers, truth)
+    if asked_only:
+        truth = truth.some(sorted(known.values()))
+        known = _known(answers, truth)
+    own = answers[answers["query"].isin(list(known))]
+    table = _in_crs(truth, str(own["crs"].iloc[0]), truth_crs)
+    queries = {row: query for query, row in known.items()}
+    ranks = _ranks(own, table, queries, centred=truth.tells_centres)
+    first = own[own["rank"] == 1].drop_duplicates("query").set_index("query")
+    asked = pd.Series([queries.get(row) for row in table.index], dtype=object)
+    errors, sized = first_errors(first, table, asked)
+    photos = _photos(table["photo"], asked, ranks, first, errors)
+    metrics = score_figures(photos, ranks, errors, deepest=int(own["rank"].max()))
+    return Score(
+        photos=photos, metrics=metrics, notes=_notes(answers, photos, truth, known, sized)
+    )  # fmt: skip
+
+
+def _known(answers: pd.DataFrame, truth: Truth) -> dict[str, int]:
+    """The row in the truth of each photo that was asked about."""
     known = truth.rows_by_photo(list(dict.fromkeys(answers["query"])))
     if not known:
         asked = answers["query"].iloc[0] if len(answers) else "none"
@@ -55,24 +79,25 @@ def score_answers(answers: pd.DataFrame, truth: Truth, *, truth_crs: str = "") -
             f"no answer is of a photo in {truth.path}: asked about was {asked}, the truth has "
             f"{truth.table['photo'].iloc[0]}; name the photos there as they were asked about"
         )
-    own = answers[answers["query"].isin(list(known))]
-    table = _in_crs(truth, str(own["crs"].iloc[0]), truth_crs)
-    photos = table[["photo"]].copy()
-    queries = {row: query for query, row in known.items()}
-    photos["query"] = [queries.get(row) for row in photos.index]
-    ranks = _ranks(own, table, queries, centred=truth.tells_centres)
+    return known
+
+
+def _photos(
+    names: pd.Series,
+    asked: pd.Series,
+    ranks: NDArray[np.int64],
+    first: pd.DataFrame,
+    errors: PoseErrors,
+) -> pd.DataFrame:
+    """A row for each photo of the truth, see `Score`."""
+    photos = pd.DataFrame({"photo": names, "query": asked})
     photos["rank"] = pd.Series(ranks, dtype="Int64").mask(ranks == NOT_FOUND)
-    first = own[own["rank"] == 1].drop_duplicates("query").set_index("query")
     for column in ("verified", "probability"):
-        if column in own:
-            photos[column] = photos["query"].map(first[column])
-    errors, sized = first_errors(first, table, photos["query"])
+        if column in first:
+            photos[column] = asked.map(first[column])
     photos["centre_error_m"], photos["corner_error_m"] = errors.centre_m, errors.corner_m
     photos["turn_error_deg"], photos["scale_error"] = errors.turn_deg, errors.scale
-    metrics = score_figures(photos, ranks, errors, deepest=int(own["rank"].max()))
-    return Score(
-        photos=photos, metrics=metrics, notes=_notes(answers, photos, truth, known, sized)
-    )  # fmt: skip
+    return photos
 
 
 def _in_crs(truth: Truth, crs: str, truth_crs: str) -> pd.DataFrame:

@@ -45,7 +45,7 @@ def score_figures(
     }
     if "verified" in photos:
         found["believed"] = _believed(photos, right, errors)
-    if "probability" in photos:
+    if "probability" in photos and photos["probability"].notna().any():
         found["calibration"] = _calibration(photos["probability"], right)
     return found
 

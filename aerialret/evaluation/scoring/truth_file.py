@@ -53,6 +53,10 @@ class Truth:
         """Whether it tells where photos lie, not only which tile they show."""
         return bool(self.table["x"].notna().all() and self.table["y"].notna().all())
 
+    def some(self, rows: list[int]) -> "Truth":
+        """Of these rows alone."""
+        return Truth(path=self.path, table=self.table.iloc[rows].reset_index(drop=True))
+
     def rows_by_photo(self, queries: list[str]) -> dict[str, int]:
         """The row of each of these photos that it knows.
 

@@ -119,6 +119,12 @@ def query(
             "folder for the georeferenced photo"
         ),
     ] = None,
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]"
+        ),
+    ] = None,
     matches: Annotated[
         Path | None, typer.Option(help="With --verify, also draw the matches on the map: .png")
     ] = None,
@@ -173,6 +179,7 @@ def query(
         cuts=known.cuts if cuts is None else cuts,
         output_format=output_format,
         verify_top=(verify_top or workspace.pipeline.query.verify_top) if verify else 0,
+        matcher=matcher or known.matcher,
         out=out,
         matches=matches,
         georeferenced=georeferenced,
@@ -205,6 +212,7 @@ def answer(
     cuts: int = _QUERY.cuts,
     output_format: str = "table",
     verify_top: int = 0,
+    matcher: str = _QUERY.matcher,
     out: Path | None = None,
     matches: Path | None = None,
     georeferenced: Path | None = None,
@@ -233,7 +241,7 @@ def answer(
     from aerialret.querying.georeferenced_files import check_pictures, wants_pictures
     from aerialret.querying.query import query as step
     from aerialret.querying.scan import Reading
-    from aerialret.querying.verify import require_pixels
+    from aerialret.querying.verify import require_locators, require_pixels
     from aerialret.retrieval.index_store import load_index
     from aerialret.retrieval.search import select_tiles
     from aerialret.tiles.area import read_area
@@ -251,6 +259,7 @@ def answer(
     opened = load_index(folder)
     looks = with_values(opened.model.asking, rerank=rerank, rerank_top=rerank_top)
     if verify_top:
+        require_locators(matcher)
         require_pixels(opened)
     dates = parse_interval(date) if date else None
     within = read_area(area, crs=opened.grid.crs) if area else None
@@ -275,7 +284,7 @@ def answer(
         if not verify_top:
             return found
         return verify_result(
-            found, opened, verify_top=verify_top, top=top,
+            found, opened, verify_top=verify_top, matcher=matcher, top=top,
             progress=lambda done, total: progress("verified", done, total),
         )  # fmt: skip
 

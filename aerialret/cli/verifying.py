@@ -39,6 +39,7 @@ def verify_result(
     index: "Index",
     *,
     verify_top: int,
+    matcher: str,
     top: int,
     progress: Callable[[int, int], None],
 ) -> "QueryResult":
@@ -47,9 +48,10 @@ def verify_result(
     Raises:
         MissingInputError: The tile set of the index is no longer there.
     """
-    from aerialret.querying.verify import first_answers, verified
+    from aerialret.querying.verify import first_answers, require_locators, verified
 
-    answers = verified(result.answers, index, top=verify_top, progress=progress)
+    locators = require_locators(matcher)
+    answers = verified(result.answers, index, top=verify_top, locators=locators, progress=progress)
     return replace(result, answers=tuple(first_answers(each, top) for each in answers))
 
 

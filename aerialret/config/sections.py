@@ -109,6 +109,12 @@ class QueryConfig:
     )
     rerank_top: int = setting(20, "Results that are checked.")
     verify_top: int = setting(10, "Results on which '--verify' lays the photo.")
+    matcher: str = setting(
+        "auto",
+        "How '--verify' lays photos: sift (points), gradients (all cells at once, near where the "
+        "search saw it), or auto (the first that is believed).",
+        choices=("auto", "sift", "gradients"),
+    )
     gsd_m: float = setting(
         0.0,
         "Metres on the ground for each pixel of a plain picture, as its file has them; 0: unknown.",

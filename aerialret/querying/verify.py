@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from aerialret.errors import MissingInputError
+from aerialret.errors import ConfigurationError, MissingInputError
 from aerialret.querying.photo import Photo
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.query import PhotoAnswer
@@ -43,6 +43,20 @@ def require_pixels(index: Index) -> ReferenceReader:
             "search without '--verify'"
         )
     return ReferenceReader(index.tileset)
+
+
+def require_locators(matcher: str) -> tuple[Locator, ...]:
+    """The ways to lay photos on the map that `matcher` names.
+
+    Raises:
+        ConfigurationError: It names none.
+    """
+    if matcher not in LOCATORS:
+        raise ConfigurationError(
+            f"matcher {matcher!r} was asked for, but there are {', '.join(LOCATORS)}; name one of "
+            "these"
+        )
+    return LOCATORS[matcher]
 
 
 def verified(

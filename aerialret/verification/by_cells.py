@@ -85,7 +85,9 @@ class CellLocator:
             if laid is None:
                 return None
             guess = laid.matrix
-        return laid and _location(laid, photo, reference, rounds=len(self.looks) - 1)
+        if laid is None:
+            return None
+        return _location(laid, photo, reference, rounds=len(self.looks) - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ def _laid(guess: Matrix, photo: Picture, reference: Reference, look: Look) -> _L
         return None
     step = np.zeros(4)
     if look.turns_deg:
-        turns, logs = np.radians(look.turns_deg), np.log(look.scales)
+        turns, logs = np.radians(look.turns_deg).tolist(), np.log(look.scales).tolist()
         step = best_on_grid(overlay, turns=turns, logs=logs, reach=look.reach)[1]
     score, step = climbed(overlay, step)
     step = between_cells(overlay, step)

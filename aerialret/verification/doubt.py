@@ -16,11 +16,14 @@ more often than scattered points do. See docs/verify.md for what was measured.""
 MOST_FALSE_ALARMS = 1e-6
 """Agreements as large that random matches would give, at most."""
 
-LEAST_LEAD = 0.065
+LEAST_LEAD = 0.05
 """By how much the mean cosine of a photo's cells must exceed that of any other shift."""
 
-LEAST_PARTS = 3
+LEAST_PARTS = 4
 """Of a photo that must each fit best where all of it does."""
+
+LEAST_SHARE = 1 / 3
+"""And which share of its parts."""
 
 LEAST_SPREAD = 0.06
 """How far the control points must spread (their standard deviation along the shorter axis), as a
@@ -62,4 +65,6 @@ def cells_doubt(location: Location, *, score: float, rival: float) -> str:
     """
     if score - rival < LEAST_LEAD:
         return f"it agrees there ({score:.2f}) hardly better than beside it ({rival:.2f})"
+    if location.inliers < max(LEAST_PARTS, LEAST_SHARE * location.matches):
+        return f"only {location.inliers} of {location.matches} parts of the photo agree"
     return doubt(location, least_inliers=LEAST_PARTS)

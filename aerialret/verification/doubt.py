@@ -19,7 +19,7 @@ MOST_FALSE_ALARMS = 1e-6
 LEAST_LEAD = 0.05
 """By how much the mean cosine of a photo's cells must exceed that of any other shift."""
 
-LEAST_PARTS = 4
+LEAST_PARTS = 5
 """Of a photo that must each fit best where all of it does."""
 
 LEAST_SHARE = 1 / 3

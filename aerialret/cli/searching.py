@@ -106,7 +106,7 @@ def query(
     ] = "table",
     verify: Annotated[
         bool,
-        typer.Option("--verify", help="Lay the photo on the best answers, by points that match"),
+        typer.Option("--verify", help="Lay the photo on the best answers, to the pixel"),
     ] = False,
     verify_top: Annotated[
         int | None,

@@ -67,7 +67,8 @@ def verified_cells(answer: PhotoAnswer, hit: Hit) -> tuple[str, str, str]:
     location = location_of(answer, hit)
     if location is None:
         return "0", "-", "no"
-    return str(location.inliers), f"{location.rmse_m:.2f}", "yes" if location.believable else "no"
+    rmse = f"{location.rmse_m:.2f}" if location.inliers else "-"
+    return str(location.inliers), rmse, "yes" if location.believable else "no"
 
 
 def outline(location: Location, *, crs: str) -> shapely.Polygon:

@@ -57,7 +57,8 @@ class _Side:
         """What lies below the line: bool [h, w]."""
         height, width = self.near.shape
         line = self.depth + self.slope * (np.arange(width) - (width - 1) / 2)
-        return np.arange(height)[:, None] >= line
+        below: Valid = np.arange(height)[:, None] >= line
+        return below
 
 
 def find_content(image: Image) -> Valid | None:

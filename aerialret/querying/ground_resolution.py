@@ -76,7 +76,7 @@ def scanned_dpi(path: Path) -> float | None:
     readers = {"JPEG": JpegImagePlugin.JpegImageFile, "PNG": PngImagePlugin.PngImageFile}
     if driver not in readers:
         return None
-    with readers[driver](path) as picture:  # type: ignore[no-untyped-call]
+    with readers[driver](path) as picture:
         across, down = picture.info.get("dpi", (0, 0))
     return _mean(float(across), float(down))
 

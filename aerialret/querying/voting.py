@@ -132,7 +132,10 @@ def agreements(
     found = []
     while left.any():
         members = max(
-            (_party(agree[seed] & left, weights, squares, seed) for seed in np.flatnonzero(left)),
+            (
+                _party(agree[seed] & left, weights, squares, int(seed))
+                for seed in np.flatnonzero(left)
+            ),
             key=lambda party: (weights[party].sum(), len(party), -party[0]),
         )
         chosen = tuple(votes[member] for member in members)

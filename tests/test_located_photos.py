@@ -246,7 +246,8 @@ def test_the_command_measures_locating_and_the_files(
 ) -> None:
     out = tmp_path / "report"
     words = ("evaluate", world / "t", "--model", world / "m", "--queries", "2019")
-    asked = ("--protocol", "hard", "--verify", "--verify-top", 6, "--georeferenced", 1)
+    asked = ("--protocol", "hard", "--verify", "--verify-top", 6, "--georeferenced", 1,
+             "--matcher", "sift")  # fmt: skip
     assert not run(*words, *asked, "--out", out)
     told = capsys.readouterr().err
     assert "verified: recall@1" in told

@@ -55,6 +55,12 @@ def evaluate(
         int | None,
         typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
     ] = None,
+    matcher: Annotated[
+        str | None,
+        typer.Option(
+            help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]"
+        ),
+    ] = None,
     georeferenced: Annotated[
         int | None,
         typer.Option(help="With --verify, write so many photos as GeoTIFFs and measure the files"),
@@ -84,6 +90,7 @@ def evaluate(
         rotations=rotations,
         rerank=rerank,
         verify_top=verify_top,
+        matcher=matcher,
         index=index,
         replace=replace,
     )
@@ -99,6 +106,7 @@ def measure(
     rotations: int | None = None,
     rerank: str | None = None,
     verify_top: int | None = None,
+    matcher: str | None = None,
     index: Path | None,
     replace: bool = False,
 ) -> dict[str, Any]:
@@ -114,8 +122,9 @@ def measure(
 
     gallery, opened = load_index(index) if index else None, load_model(model)
     asking = with_values(
-        asking or opened.asking, rotations=rotations, rerank=rerank, verify_top=verify_top
-    )
+        asking or opened.asking, rotations=rotations, rerank=rerank, verify_top=verify_top,
+        matcher=matcher,
+    )  # fmt: skip
     with staged_progress() as progress:
         metrics = step(
             TileSet(tileset), opened, out, config=config, asking=asking,

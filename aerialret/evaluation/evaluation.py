@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from aerialret.evaluation.query_table import (
 from aerialret.evaluation.scores import MAP_KEY, chance_map, scores
 from aerialret.evaluation.windows import ALIGNED
 from aerialret.network.checkpoint import Model, untrained_model
-from aerialret.querying.verify import verified_answer
+from aerialret.querying.verify import require_locators, verified_answer
 from aerialret.retrieval.index_store import Index
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
@@ -257,11 +258,14 @@ class _Run:
         top: int,
     ) -> Located:
         """The photos `rows` with their answers verified."""
-        reader = ReferenceReader(self.tileset)
+        verify = partial(
+            verified_answer, reader=ReferenceReader(self.tileset), top=top,
+            locators=require_locators(self.asking.matcher),
+        )  # fmt: skip
         told = self.progress
         return locate_photos(
             lambda row: comparer.answer(measurement, row, top=top),
-            lambda answer: verified_answer(answer, pixels_of(answer.photo), reader, top=top),
+            lambda answer: verify(answer, pixels_of(answer.photo)),
             photos, rows=rows, ranks=measurement.ranks, top=top, searched=searched,
             progress=(lambda done, total: told("verified", done, total)) if told else None,
         )  # fmt: skip

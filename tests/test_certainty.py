@@ -13,7 +13,8 @@ from PIL import Image as Picture
 
 from aerialret.cli.calibrating import calibrate_trained
 from aerialret.cli.entry import main
-from aerialret.config import EvaluateConfig, IndexConfig
+from aerialret.config import EvaluateConfig, IndexConfig, ModelConfig
+from aerialret.evaluation.calibration import calibrate as calibrating
 from aerialret.evaluation.calibration.calibrate import calibrate
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluate import evaluate
@@ -260,6 +261,32 @@ def test_a_new_calibration_makes_a_report_outdated(
     assert "How far the answers can be trusted" not in (tmp_path / "r" / "report.html").read_text()
     calibrate(tileset, bare, dates=DATES, seed=7)
     assert evaluate(tileset, bare, tmp_path / "r", config=config, replace=True)["calibration"]
+
+
+def test_second_looks_are_calibrated_for_recipes_that_ask_for_them(
+    tileset: TileSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrating, "PROTOCOLS", ("aligned",))
+    monkeypatch.setattr(calibrating, "MOST_CHECKED", 3)
+    config = ModelConfig(
+        backbone="resnet18", trunk="layer3", weights="none", head="grid", grid_channels=8,
+        input="image", input_px=32, gallery_scales=(0.5, 1.0),
+    )  # fmt: skip
+    folder = tiny_model(tmp_path / "m", tileset, config=config)
+    bare = load_model(folder, device="cpu")
+    asking = {"rotations": 1, "rerank": "cells", "rerank_top": 4}
+    facts = {**bare.manifest.facts, "asking": asking}
+    write_manifest(folder, replace(bare.manifest, facts=facts))
+    unseen = replace(load_model(folder, device="cpu"), split=bare.split.iloc[:0])
+    found = calibrate(tileset, unseen, dates=DATES, seed=7)
+    assert set(found.by) == {"image", "image, cells"}
+    assert found.by["image"].measured["photos"] == 54
+    assert found.by["image, cells"].measured["photos"] == 3
+    told = certainty_of(
+        HITS, replace(found, seen="image"), modality="image", seen="image", tiles=5, rerank="cells"
+    )
+    assert told is not None
+    assert told.calibration == found.by["image, cells"]
 
 
 def test_a_training_calibrates_once_where_places_were_kept(

@@ -39,13 +39,22 @@ def evaluate(
         int | None,
         typer.Option(help=f"Seed of queries that are cut out [default: {_EVALUATE.seed}]"),
     ] = None,
+    places: Annotated[
+        str | None,
+        typer.Option(
+            help="Photos of all places, or of the held-out ones only, which is faster "
+            f"[default: {_EVALUATE.places}]"
+        ),
+    ] = None,
     rotations: Annotated[
         int | None,
         typer.Option(help="Turns of each query that are tried [default: the model's recipe]"),
     ] = None,
     rerank: Annotated[
         str | None,
-        typer.Option(help="Check of the first results: none or sift [default: the model's recipe]"),
+        typer.Option(
+            help="Check of the first results: none, sift or cells [default: the model's recipe]"
+        ),
     ] = None,
     verify: Annotated[
         bool | None,
@@ -79,7 +88,7 @@ def evaluate(
     workspace = open_workspace()
     config = with_values(
         workspace.pipeline.evaluate, queries=queries, gallery=gallery, protocol=protocol, seed=seed,
-        worst=worst, verify=verify, georeferenced=georeferenced,
+        places=places, worst=worst, verify=verify, georeferenced=georeferenced,
     )  # fmt: skip
     measure(
         workspace.path(tileset, "tileset", what="TILESET"),

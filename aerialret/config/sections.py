@@ -174,6 +174,11 @@ class EvaluateConfig:
         choices=("aligned", "mild", "hard", "grey", "season"),
     )
     seed: int = setting(7, "Seed of the queries that are cut out of tiles.")
+    places: str = setting(
+        "all",
+        "Whose photos are asked about: all, or held-out (test, else val: those of the headline).",
+        choices=("all", "held-out"),
+    )
     worst: int = setting(12, "Worst queries drawn in the report.")
     untrained: bool = setting(True, "Also measure the same network before training.")
     verify: bool = setting(

@@ -25,6 +25,7 @@ from aerialret.evaluation.comparer import StagedProgress
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.evaluation import Evaluation, run_evaluation
 from aerialret.evaluation.georeferenced import file_figures, write_located
+from aerialret.evaluation.query_table import tiles_in_scope
 from aerialret.evaluation.report import render_report
 from aerialret.manifest import already_made, hash_file, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
@@ -89,9 +90,10 @@ def evaluate(
     if known:
         metrics: dict[str, Any] = json.loads((out / METRICS_NAME).read_text())
         return metrics
+    tiles = tiles_in_scope(tileset, model, dates=dates) if config.places == "held-out" else None
     evaluation = run_evaluation(
         tileset, model, dates=dates, protocol=config.protocol, seed=config.seed, asking=asking,
-        index=index, before_training=config.untrained, progress=progress,
+        tiles=tiles, index=index, before_training=config.untrained, progress=progress,
         verify_top=asking.verify_top if config.verify else 0,
     )  # fmt: skip
     staging = atomic.staging_folder(out)

@@ -11,6 +11,7 @@ from aerialret.cli.shared_options import Assignments, Recipe, Replace, TileSetAr
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import IndexConfig, Pipeline, TrainConfig
 from aerialret.config.toml import with_values
+from aerialret.errors import ConfigurationError
 from aerialret.recipes import find_recipe
 from aerialret.workspace import open_workspace
 
@@ -80,16 +81,34 @@ def index(
             help=f"Index recipe, file or name, as inverted-file [default: {_INDEX.recipe}]"
         ),
     ] = None,
+    stride: Annotated[
+        float | None,
+        typer.Option(
+            help="Step from window to window, a share of the window's side; 0.5: each overlaps the "
+            f"next by half [default: {_INDEX.stride:g}]"
+        ),
+    ] = None,
+    scales: Annotated[
+        str | None,
+        typer.Option(
+            help="Sides of the windows, shares of a tile's side, as 1,0.5 "
+            f"[default: {','.join(f'{scale:g}' for scale in _INDEX.scales)}]"
+        ),
+    ] = None,
     replace: Replace = False,
 ) -> None:
     """Describe the tiles of one or more dates and make them searchable.
 
-    Example: aerialret index tiles --model model --out index --date 2004
+    With a stride or scales, windows of the tiles' mosaic take the place of the tiles, so that
+    photos that lie across tiles or show less than one are found, too. Example:
+
+    aerialret index tiles --model model --out index --date 2004 --stride 0.5 --scales 1,0.5
     """
     workspace = open_workspace()
     config = with_values(
-        workspace.pipeline.index, recipe=recipe, dates=tuple(date) if date else None
-    )
+        workspace.pipeline.index, recipe=recipe, dates=tuple(date) if date else None,
+        stride=stride, scales=None if scales is None else _shares(scales),
+    )  # fmt: skip
     build(
         workspace.path(tileset, "tileset", what="TILESET"),
         workspace.path(model, "model", what="--model folder"),
@@ -154,6 +173,18 @@ def build(
         f"{out}{'' if summary.built else ' is up to date'}: {summary.tiles} tiles of "
         f"{', '.join(summary.dates)}, {summary.dimensions} dimensions from {summary.modality}"
     )
+    if summary.cost:
+        tell(f"{out}: {summary.cost}")
+
+
+def _shares(text: str) -> tuple[float, ...]:
+    """The numbers of a list as `1,0.5`."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigurationError(
+            f"--scales is {text!r}, but must be numbers between commas, as 1,0.5"
+        ) from None
 
 
 def _recipe(name: str | None) -> Path | None:

@@ -15,6 +15,9 @@ from aerialret.errors import ConfigurationError, MissingInputError
 
 RecipeKind: TypeAlias = Literal["pipelines", "pipelines/studies", "index"]
 
+DEFAULT_PIPELINE = "aerialret"
+"""The recipe of a training that names none, outside a workspace, and of a new workspace."""
+
 EXTENDS = "extends"
 """The top-level key by which a recipe names the one that it changes."""
 

@@ -12,8 +12,8 @@ from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import IndexConfig, Pipeline, TrainConfig
 from aerialret.config.toml import with_values
 from aerialret.errors import ConfigurationError
-from aerialret.recipes import find_recipe
-from aerialret.workspace import open_workspace
+from aerialret.recipes import DEFAULT_PIPELINE, find_recipe
+from aerialret.workspace import find_workspace, open_workspace
 
 if TYPE_CHECKING:
     from aerialret.network.importing.matching import WeightsReport
@@ -50,11 +50,15 @@ def train(
 ) -> None:
     """Train a model on the places of a tile set: a network, visual words or a whitening.
 
-    The same command again goes on where a killed one stopped. Example:
+    Outside a workspace and without '--pipeline' that is the recipe 'aerialret'. The same command
+    again goes on where a killed one stopped. Example:
 
     aerialret train tiles --out model --pipeline rfiap2020 --set train.epochs=20
     """
-    workspace = open_workspace(recipe=_recipe(pipeline), assignments=assignments)
+    recipe = _recipe(pipeline)
+    if recipe is None and find_workspace() is None:
+        recipe = find_recipe("pipelines", DEFAULT_PIPELINE)
+    workspace = open_workspace(recipe=recipe, assignments=assignments)
     chosen = with_values(workspace.pipeline.train, epochs=epochs, seed=seed)
     train_model(
         workspace.path(tileset, "tileset", what="TILESET"),

@@ -10,27 +10,27 @@ from aerialret.cli import building, ingesting, measuring
 from aerialret.cli.shared_options import Assignments
 from aerialret.cli.telling import tell
 from aerialret.errors import ConfigurationError, WouldOverwriteError
-from aerialret.recipes import find_recipe, read_recipe
+from aerialret.recipes import DEFAULT_PIPELINE, find_recipe, read_recipe
 from aerialret.workspace import WORKSPACE_FILE, Workspace, open_workspace
 
 
 def init(
     pipeline: Annotated[
-        str | None, typer.Option("--from", help="Start from this pipeline file or name")
-    ] = None,
+        str, typer.Option("--from", help="Start from this pipeline file or name")
+    ] = DEFAULT_PIPELINE,
     folder: Annotated[
         Path, typer.Argument(metavar="FOLDER", help="Folder of the workspace")
     ] = Path(),
 ) -> None:
     """Write an aerialret.toml with every key, its unit and its default explained."""
-    from aerialret.config import Pipeline, parse_pipeline
+    from aerialret.config import parse_pipeline
     from aerialret.config.explain import explained
 
     target = folder / WORKSPACE_FILE
     if target.exists():
         raise WouldOverwriteError(f"{target} exists; edit it, or delete it to start again")
-    recipe = find_recipe("pipelines", pipeline) if pipeline else None
-    start = parse_pipeline(read_recipe(recipe), origin=str(recipe)) if recipe else Pipeline()
+    recipe = find_recipe("pipelines", pipeline)
+    start = parse_pipeline(read_recipe(recipe), origin=str(recipe))
     write_text(target, explained(start))
     tell(f"wrote {target}; name your orthophotos under [sources.YEAR], then run 'aerialret ingest'")
 

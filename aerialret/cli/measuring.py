@@ -5,13 +5,20 @@ from typing import Annotated, Any
 
 import typer
 
-from aerialret.cli.shared_options import GalleryDate, QueriesDate, Replace, TileSetArgument
+from aerialret.cli.shared_options import (
+    GalleryDate,
+    MatcherName,
+    QueriesDate,
+    Replace,
+    TileSetArgument,
+    VerifyTop,
+)
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import EvaluateConfig, QueryConfig
 from aerialret.config.toml import with_values
 from aerialret.workspace import open_workspace
 
-_EVALUATE, _QUERY = EvaluateConfig(), QueryConfig()
+_EVALUATE = EvaluateConfig()
 
 
 def evaluate(
@@ -60,16 +67,8 @@ def evaluate(
         bool | None,
         typer.Option("--verify", help="Also lay the photos on the best answers, as query --verify"),
     ] = None,
-    verify_top: Annotated[
-        int | None,
-        typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
-    ] = None,
-    matcher: Annotated[
-        str | None,
-        typer.Option(
-            help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]"
-        ),
-    ] = None,
+    verify_top: VerifyTop = None,
+    matcher: MatcherName = None,
     georeferenced: Annotated[
         int | None,
         typer.Option(help="With --verify, write so many photos as GeoTIFFs and measure the files"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from aerialret.cli.shared_options import MatcherName, VerifyTop
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import AnswerPageConfig, QueryConfig, SourceConfig
 from aerialret.config.toml import with_values
@@ -108,10 +109,7 @@ def query(
         bool,
         typer.Option("--verify", help="Lay the photo on the best answers, to the pixel"),
     ] = False,
-    verify_top: Annotated[
-        int | None,
-        typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
-    ] = None,
+    verify_top: VerifyTop = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -119,12 +117,7 @@ def query(
             "folder for the georeferenced photo"
         ),
     ] = None,
-    matcher: Annotated[
-        str | None,
-        typer.Option(
-            help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]"
-        ),
-    ] = None,
+    matcher: MatcherName = None,
     matches: Annotated[
         Path | None, typer.Option(help="With --verify, also draw the matches on the map: .png")
     ] = None,

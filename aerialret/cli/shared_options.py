@@ -5,6 +5,10 @@ from typing import Annotated
 
 import typer
 
+from aerialret.config import QueryConfig
+
+_QUERY = QueryConfig()
+
 TileSetArgument = Annotated[
     Path | None,
     typer.Argument(metavar="TILESET", help="Tile set folder [workspace: paths.tileset]"),
@@ -26,4 +30,15 @@ QueriesDate = Annotated[
 ]
 GalleryDate = Annotated[
     str | None, typer.Option("--gallery", help="Date of the gallery [default: the oldest]")
+]
+VerifyTop = Annotated[
+    int | None,
+    typer.Option(help=f"Answers that '--verify' tries [default: {_QUERY.verify_top}]", min=1),
+]
+MatcherName = Annotated[
+    str | None,
+    typer.Option(
+        "--matcher",
+        help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]",
+    ),
 ]

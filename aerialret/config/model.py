@@ -58,7 +58,11 @@ class ModelConfig:
         "descriptor for each cell, which the search lays over the gallery at every position.",
         choices=("spatial", "max", "average", "gem", "grid"),
     )
-    grid_channels: int = setting(64, "Numbers that describe a cell of the grid.")
+    grid_channels: int = setting(64, "Learnt numbers that describe a cell of the grid.")
+    grid_gradients: float = setting(
+        0.0,
+        "Weight of a cell's gradient histogram beside what is learnt of it, 0 to 1 (grid only).",
+    )
     gallery_scales: tuple[float, ...] = setting(
         (0.42, 0.5, 0.59, 0.71, 0.84, 1.0),
         "Sides of what a photo may show, as shares of a tile's side (grid only).",
@@ -92,6 +96,7 @@ class ModelConfig:
         check_range("model.dimensions", self.dimensions, low=2)
         check_range("model.head_padding", self.head_padding, low=0, high=1)
         check_range("model.grid_channels", self.grid_channels, low=1)
+        check_range("model.grid_gradients", self.grid_gradients, low=0, high=1)
         for share in self.gallery_scales:
             check_range("model.gallery_scales", share, low=0.05, high=1)
         if self.head == "grid" and not self.gallery_scales:

@@ -121,8 +121,8 @@ class QueryConfig:
     )
     photo_scale: float = setting(
         0.0,
-        "Denominator of the photographs' scale, as 25000; with the dots per inch that a scan's file "
-        "tells it gives query.gsd_m; 0: unknown.",
+        "Denominator of the photographs' scale, as 25000; with the dots per inch that a scan's "
+        "file tells it gives query.gsd_m; 0: unknown.",
     )
     border: str = setting(
         "auto",

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d
 
 from aerialret.config import ModelConfig
+from aerialret.network.gradient_cells import cell_channels
 from aerialret.network.inputs import input_side
 from aerialret.network.model import inscribed_circle
 from aerialret.network.peaks import peak_offset
@@ -62,7 +63,7 @@ class GridLayout:
             sorted({max(template, round(template / scale)) for scale in config.gallery_scales})
         )
         scales = tuple(template / side for side in cells)
-        return cls(config.grid_channels, template, cells, scales, stride)
+        return cls(cell_channels(config), template, cells, scales, stride)
 
     @property
     def length(self) -> int:

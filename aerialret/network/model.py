@@ -10,6 +10,7 @@ from torch.nn.functional import normalize
 from aerialret.config import ModelConfig
 from aerialret.errors import ConfigurationError
 from aerialret.network.describer import Describer
+from aerialret.network.gradient_cells import cell_channels, gradient_cells, joined_cells
 from aerialret.network.transformer import SpatialTransformer
 
 TRUNK_STAGES = ("stem", "layer1", "layer2", "layer3", "layer4")
@@ -61,7 +62,10 @@ class DescriptorNetwork(Describer):
         """
         fused = self.fuse(image, mask)
         cut = fused if self.transformer is None else self.transformer(fused)
-        result: Tensor = self.head(self.trunk((cut - self.mean) / self.std))
+        features = self.trunk((cut - self.mean) / self.std)
+        if isinstance(self.head, GridHead):
+            return self.head.laid(features, image)
+        result: Tensor = self.head(features)
         return result
 
     def fuse(self, image: Tensor, mask: Tensor) -> Tensor:
@@ -82,7 +86,8 @@ class DescriptorNetwork(Describer):
             mask: float [n, 1 or 3, height, width] in [0, 1].
         """
         assert isinstance(self.head, GridHead), self.config.head
-        return self.head.cells(self.trunk((self.fuse(image, mask) - self.mean) / self.std))
+        features = self.trunk((self.fuse(image, mask) - self.mean) / self.std)
+        return self.head.cells(features, image)
 
     def attention(self, image: Tensor, mask: Tensor) -> Tensor | None:
         """The window that the spatial transformer cuts out: float [n, 3], (s, tx, ty); or None.
@@ -123,25 +128,38 @@ class SpatialHead(nn.Module):
 class GridHead(nn.Module):
     """A unit vector for each cell, all cells within the inscribed circle together of unit length.
 
-    What lies outside the circle leaves the picture when it is turned, so it does not count.
+    What lies outside the circle leaves the picture when it is turned, so it does not count. The
+    gradient histograms of the cells have no part in training, where they are zero.
     """
 
     circle: Tensor
 
-    def __init__(self, *, channels: int, width: int, cells: int) -> None:
+    def __init__(self, *, channels: int, width: int, cells: int, gradients: float = 0.0) -> None:
         super().__init__()
+        self.gradients = gradients
         self.project = nn.Sequential(
             nn.Conv2d(channels, 2 * width, 3, padding=1), nn.ReLU(), nn.Conv2d(2 * width, width, 1)
         )
         self.register_buffer("circle", inscribed_circle(cells), persistent=False)
 
-    def cells(self, features: Tensor) -> Tensor:
-        """Float [n, width, rows, columns] from float [n, channels, rows, columns]."""
-        return normalize(self.project(features).float(), dim=1)
+    def cells(self, features: Tensor, image: Tensor) -> Tensor:
+        """Float [n, width, rows, columns] (and more by gradients) from the trunk's features.
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Float [n, width * cells * cells]."""
-        return (self.cells(features) * self.circle).flatten(1)
+        Args:
+            features: float [n, channels, rows, columns].
+            image: float [n, 3, height, width] in [0, 1], what they are features of.
+        """
+        learnt = normalize(self.project(features).float(), dim=1)
+        if not self.gradients:
+            return learnt
+        edges = gradient_cells(image, rows=learnt.shape[2], columns=learnt.shape[3])
+        if self.training:
+            return joined_cells(learnt, torch.zeros_like(edges), share=0.0)
+        return joined_cells(learnt, edges, share=self.gradients)
+
+    def laid(self, features: Tensor, image: Tensor) -> Tensor:
+        """The cells within the circle, as one vector: float [n, width * cells * cells]."""
+        return (self.cells(features, image) * self.circle).flatten(1)
 
 
 def inscribed_circle(cells: int) -> Tensor:
@@ -229,8 +247,11 @@ def _head(config: ModelConfig, *, cells: int) -> tuple[nn.Module, int]:
     if config.head == "spatial":
         return SpatialHead(config, channels=channels, cells=cells), config.dimensions
     if config.head == "grid":
-        width = config.grid_channels
-        return GridHead(channels=channels, width=width, cells=cells), width * cells * cells
+        head = GridHead(
+            channels=channels, width=config.grid_channels, cells=cells,
+            gradients=config.grid_gradients,
+        )  # fmt: skip
+        return head, cell_channels(config) * cells * cells
     pooling = PoolingHead(config.head)
     if not config.head_linear:
         return pooling, channels

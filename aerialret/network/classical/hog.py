@@ -48,7 +48,7 @@ class HogDescriptor(Describer):
         return (blocks - blocks.mean(dim=1, keepdim=True)).flatten(1)
 
 
-def orientation_votes(grey: Tensor, *, orientations: int) -> Tensor:
+def orientation_votes(grey: Tensor, *, orientations: int, rooted: bool = False) -> Tensor:
     """The length of each pixel's gradient, shared by the two orientations next to its own.
 
     Gradients are central differences, one-sided at the border (and half as long there).
@@ -56,6 +56,7 @@ def orientation_votes(grey: Tensor, *, orientations: int) -> Tensor:
     Args:
         grey: float [n, 1, height, width].
         orientations: Orientation k is k / orientations of half a turn.
+        rooted: Whether the root of its length counts.
 
     Returns:
         float [n, orientations, height, width].
@@ -64,6 +65,7 @@ def orientation_votes(grey: Tensor, *, orientations: int) -> Tensor:
     across = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     down = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     magnitude = torch.hypot(across, down)
+    magnitude = magnitude.sqrt() if rooted else magnitude
     position = torch.atan2(down, across).remainder(math.pi) / math.pi * orientations
     below = position.floor()
     share = position - below

@@ -1,7 +1,8 @@
 """Cells of edges: images go in, a histogram of orientations for each cell comes out.
 
-Nothing is learnt. Beside what a network tells of a cell they tell where its edges run (Dalal and Triggs, CVPR
-2005), which on imagery of two years is the stronger the better photo and tile lie on each other.
+Nothing is learnt. Beside what a network tells of a cell they tell where its edges run (Dalal and
+Triggs, CVPR 2005), which on imagery of two years is the stronger the better photo and tile lie on
+each other.
 """
 
 import torch

@@ -25,8 +25,9 @@ from aerialret.network.dense import GridLayout, best_fit, dense_similarities
 from aerialret.network.describer import Describer
 from aerialret.network.descriptors import describe, describe_queries, turn_of_view
 from aerialret.network.finish import Finish
+from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import resize_images
-from aerialret.network.model import DescriptorNetwork, inscribed_circle
+from aerialret.network.model import DescriptorNetwork
 from aerialret.querying.query import query
 from aerialret.retrieval.grid_maps import read_grid_maps
 from aerialret.retrieval.index_build import build_index

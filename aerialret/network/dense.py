@@ -16,8 +16,8 @@ from torch.nn.functional import conv2d
 
 from aerialret.config import ModelConfig
 from aerialret.network.gradient_cells import cell_channels
+from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import input_side
-from aerialret.network.model import inscribed_circle
 from aerialret.network.peaks import peak_offset
 from aerialret.network.precision import multiplies_bfloat16
 

@@ -26,6 +26,7 @@ from torch.nn.functional import (
 
 from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import Model
+from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import (
     Pictures,
     covered,
@@ -35,7 +36,6 @@ from aerialret.network.inputs import (
     unit_range,
     whole_pictures,
 )
-from aerialret.network.model import inscribed_circle
 from aerialret.network.peaks import peak_offset
 from aerialret.network.precision import reduced_precision
 from aerialret.network.vectors import Modality, grid_cells

@@ -1,6 +1,7 @@
 """A second look finds where exactly a photo lies, and tells it from where it does not."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,3 +161,15 @@ def test_a_peak_lies_at_the_vertex_of_its_parabola() -> None:
     line = -((np.arange(7) - 3.3) ** 2)
     assert 3 + peak_offset(line, 3) == pytest.approx(3.3)
     assert peak_offset(line, 0) == peak_offset(line, 6) == peak_offset(np.zeros(3), 1) == 0
+
+
+def test_a_deeper_trunk_has_larger_cells(tmp_path: Path) -> None:
+    tileset = tiny_tileset(tmp_path / "tiles", tile_px=PX, cols=4, rows=1)
+    config = ModelConfig(
+        backbone="resnet18", trunk="layer4", weights="none", head="grid", grid_channels=4,
+        input="image", input_px=64,
+    )  # fmt: skip
+    model = load_model(tiny_model(tmp_path / "model", tileset, config=config), device="cpu")
+    look = SecondLook(model, tile_px=PX, modality="image")
+    place = reference(1)
+    assert look.fits(photo_of(place, TRUE), [TRUE], [place])[0].score > 0

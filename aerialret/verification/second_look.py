@@ -26,12 +26,12 @@ from torch.nn.functional import (
 
 from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import Model
+from aerialret.network.dense import GridLayout
 from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import (
     Pictures,
     covered,
     encode_masks,
-    input_side,
     resized,
     unit_range,
     whole_pictures,
@@ -52,12 +52,13 @@ NEARER = 2
 TURNS_DEG = (-7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5)
 """Further turns: the search's own are up to 15 degrees apart."""
 
+_TURN_STEP_DEG = TURNS_DEG[1] - TURNS_DEG[0]
+
 ZOOMS = (0.88, 0.94, 1.0, 1.06, 1.13)
 """Further scales: the search's own are up to a quarter apart."""
 
 _MARGIN = 1 / 6  # of the photo's side, on every side: how far off the search may be
 _AT_ONCE = 16
-_STRIDE_PX = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +93,10 @@ class SecondLook:
                 "'grid'; use rerank 'none' or 'sift', or train 'aerialret'"
             )
         self._model, self._modality = model, modality
-        cells = NEARER * round(input_side(model.config, tile_px=tile_px) / _STRIDE_PX)
+        layout = GridLayout.of(model.config, tile_px=tile_px)
+        cells, self._stride_px = NEARER * layout.template, layout.stride_px
         self._cells, self._margin = cells, max(2, round(cells * _MARGIN))
-        self._photo_px, self._tile_px = cells * _STRIDE_PX, tile_px
+        self._photo_px, self._tile_px = cells * self._stride_px, tile_px
 
     def fits(
         self, photo: TileBatch, poses: Sequence[Pose], references: Sequence[Reference]
@@ -152,14 +154,14 @@ class SecondLook:
     def _candidates(self, poses: Sequence[Pose], references: Sequence[Reference]) -> Tensor:
         """Cells of what lies at each pose, zero where there is nothing: float [k, c, s, s]."""
         config, device = self._model.config, self._model.device
-        side = (self._cells + 2 * self._margin) * _STRIDE_PX
+        side = (self._cells + 2 * self._margin) * self._stride_px
         cut = [self._cut(*pair, side=side) for pair in zip(poses, references, strict=True)]
         image, mask, valid = (torch.stack(layer).to(device) for layer in zip(*cut, strict=True))
         has_mask = torch.tensor([bool(covered(_codes(each)[None])[0]) for each in references])
         seen = Pictures(image, mask, has_mask.to(device))
         cells = self._seen(seen)
-        assert cells.shape[-1] * _STRIDE_PX == side, config.trunk
-        return cells * avg_pool2d(valid, _STRIDE_PX)
+        assert cells.shape[-1] * self._stride_px == side, config.trunk
+        return cells * avg_pool2d(valid, self._stride_px)
 
     def _cut(self, pose: Pose, reference: Reference, *, side: int) -> tuple[Tensor, Tensor, Tensor]:
         """Image, mask and valid pixels at `pose`, a margin wider, as the photo shows it."""
@@ -196,7 +198,7 @@ class SecondLook:
         turn, zoom, row, column = map(int, np.unravel_index(int(grid.argmax()), grid.shape))
         across = column + peak_offset(grid[turn, zoom, row], column) - self._margin
         down = row + peak_offset(grid[turn, zoom, :, column], row) - self._margin
-        further = TURNS_DEG[turn] + peak_offset(grid[:, zoom, row, column], turn) * 2.5
+        further = TURNS_DEG[turn] + peak_offset(grid[:, zoom, row, column], turn) * _TURN_STEP_DEG
         step = peak_offset(grid[turn, :, row, column], zoom)
         nearer = ZOOMS[zoom] * (ZOOMS[1] / ZOOMS[0]) ** step
         cell_px = self._tile_px / self._cells

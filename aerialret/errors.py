@@ -15,6 +15,7 @@ A message says what was asked, what is there, and what to do.
     ├── UnknownDateError          a date that the tile set does not hold
     ├── ServiceError              a web service that does not answer as it should
     │   └── RequestLimitError     a run that has made all requests it may
+    ├── NotFiniteError            a model whose descriptors are no numbers
     ├── DivergedTrainingError     a training whose loss is no number any more
     ├── NothingToDoError          no tile, place or photo is left to work on
     └── WouldOverwriteError       an output that exists and was not made by this request
@@ -71,6 +72,10 @@ class ServiceError(AerialretError):
 
 class RequestLimitError(ServiceError):
     """A run has made all requests that it may; what was fetched is kept."""
+
+
+class NotFiniteError(AerialretError):
+    """A model describes tiles by values that are infinite or no numbers."""
 
 
 class DivergedTrainingError(AerialretError):

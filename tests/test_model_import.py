@@ -417,6 +417,27 @@ def test_index_query_and_evaluate_accept_an_imported_model(tmp_path: Path) -> No
     assert set(figures["splits"]) == {"unseen", "all"}
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_told_in_one_line(
+    bad: float,
+    cli: Cli,  # noqa: F811
+) -> None:
+    tiny_tileset(Path("tiles"), cols=3, rows=2)
+    state = torchvision_state()
+    state["layer2.0.conv1.weight"][3, 1] = bad
+    torch.save(state, "weights.pth")
+    assert cli("model", "import", "weights.pth", "--out", "m", "--tileset", "tiles", *SETS)[0] == 0
+    for words in (
+        ("evaluate", "tiles", "--model", "m", "--out", "r"),
+        ("index", "tiles", "--model", "m", "--out", "i"),
+        ("index", "tiles", "--model", "m", "--out", "i", "--stride", 0.5),
+    ):
+        assert "model m describes" in (line := cli.refused(*words))
+        assert "infinite or no numbers" in line
+    assert not Path("r").exists()
+    assert not Path("i").exists()
+
+
 def test_a_model_folder_is_imported_whole(tmp_path: Path) -> None:
     tileset = tiny_tileset(tmp_path / "tiles", cols=2, rows=2)
     folder = tiny_model(tmp_path / "theirs", tileset, seed=4)

@@ -10,6 +10,7 @@ import numpy as np
 from aerialret.evaluation.window_gallery import WindowGallery
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe_tiles
+from aerialret.retrieval.finite import require_finite
 from aerialret.retrieval.index_store import Index
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.grid import TileId
@@ -47,12 +48,17 @@ class GalleryCache:
         *,
         progress: Callable[[int, int], None] | None = None,
     ) -> Descriptors:
-        """The vectors of all tiles at `date`, in their order: float32 [m, R]."""
+        """The vectors of all tiles at `date`, in their order: float32 [m, R].
+
+        Raises:
+            NotFiniteError: The model's weights are damaged.
+        """
         if (date, modality) not in self._vectors:
-            self._vectors[date, modality] = describe_tiles(
+            vectors = describe_tiles(
                 self._model, self._tileset, date=date, tiles=self._tileset.tiles(date),
                 modality=modality, batch_size=self._batch_size, progress=progress,
             )  # fmt: skip
+            self._vectors[date, modality] = require_finite(vectors, model=self._model)
         return self._vectors[date, modality]
 
     def windows(self, date: str, modality: Modality) -> WindowGallery | None:
@@ -75,6 +81,7 @@ class GalleryCache:
                 found = WindowGallery.of(index, date=date, tiles=tiles)
                 self._windows[date, index.modality] = found
             return
-        vectors, dates = index.vectors.vectors(), index.tiles["date"].to_numpy()
+        vectors = require_finite(index.vectors.vectors(), model=index.model)
+        dates = index.tiles["date"].to_numpy()
         for date in np.unique(dates):
             self._vectors[str(date), index.modality] = vectors[dates == date]

@@ -16,6 +16,7 @@ from aerialret.errors import NothingToDoError
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, describe, describe_tiles
 from aerialret.retrieval.descriptor_chunks import Describe, Progress, describe_in_chunks
+from aerialret.retrieval.finite import require_finite
 from aerialret.retrieval.gallery_windows import (
     GalleryWindows,
     gallery_windows,
@@ -50,6 +51,7 @@ def described_gallery(
     Raises:
         NothingToDoError: No window shows enough.
         ConfigurationError: A scale is too small.
+        NotFiniteError: The model's weights are damaged.
     """
     whole = has_whole_tiles_only(config)
     if whole:
@@ -78,7 +80,7 @@ def _of_tiles(tileset: TileSet, model: Model, config: IndexConfig) -> Describe:
             model, tileset, date=date, tiles=tiles, modality=_modality(config),
             batch_size=config.batch_size,
         )  # fmt: skip
-        return vectors, np.ones(len(tiles), bool)
+        return require_finite(vectors, model=model), np.ones(len(tiles), bool)
 
     return of_tiles
 
@@ -94,7 +96,7 @@ def _of_windows(tileset: TileSet, model: Model, config: IndexConfig) -> Describe
                 describe(model, batch, modality=_modality(config), batch_size=config.batch_size)
             )
             kept.append(some)
-        return np.concatenate(vectors), np.concatenate(kept)
+        return require_finite(np.concatenate(vectors), model=model), np.concatenate(kept)
 
     return of_windows
 

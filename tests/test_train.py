@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from aerialret.config import ModelConfig, Pipeline, QueryConfig, SplitConfig, TrainConfig
@@ -26,6 +27,7 @@ from aerialret.network.checkpoint import load_model, untrained_model
 from aerialret.network.descriptors import describe
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.history import History
+from aerialret.training.room import memory_bytes
 from aerialret.training.train import train
 from tests.tiny_tileset import tiny_tileset
 
@@ -254,6 +256,23 @@ def test_what_cannot_be_trained_is_told_before_anything_starts(
     asked = replace(with_train(**train_keys), model=replace(PIPELINE.model, **model))
     with pytest.raises(ConfigurationError, match=words):
         train(tileset, tmp_path / "model", pipeline=asked)
+
+
+@pytest.mark.parametrize(
+    ("loss", "key", "vectors_each"),
+    [("contrastive", "memory", 1), ("softtriple", "centres", 4 * 28)],  # of 28 training places
+)
+def test_what_a_machine_cannot_keep_is_told_with_what_it_can(
+    loss: str, key: str, vectors_each: int, tileset: TileSet, tmp_path: Path
+) -> None:
+    there = memory_bytes(torch.device("cpu"))
+    assert there
+    with pytest.raises(ConfigurationError, match=rf"train\.{key} is 1000000000, which") as error:
+        train(tileset, tmp_path / "m", pipeline=with_train(loss=loss, **{key: 1_000_000_000}))
+    most = int(str(error.value).split()[-3])
+    per = PIPELINE.model.dimensions * 4 * vectors_each
+    assert most * per <= there / 2 < (most + 1) * per
+    assert not (tmp_path / "m").exists()
 
 
 @pytest.mark.parametrize("seen", ["mask", "either"])

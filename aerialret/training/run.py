@@ -37,6 +37,7 @@ from aerialret.training.loading import (
 )
 from aerialret.training.loop import Training
 from aerialret.training.request import STATE_NAME
+from aerialret.training.room import require_room
 
 BEST_NAME = "best.safetensors"
 
@@ -82,8 +83,8 @@ class Run:
         on_weights: Told what of the initial weights fitted, where any are loaded.
 
     Raises:
-        ConfigurationError: Descriptors that are joined afterwards were to be trained, or a method
-            that sees masks by themselves on tiles without.
+        ConfigurationError: Descriptors that are joined afterwards were to be trained, a method
+            that sees masks by themselves on tiles without, or more than fits the memory.
         NothingToDoError: There are too few places.
     """
 
@@ -125,6 +126,9 @@ class Run:
         self.training: Training | None = None
         if config.epochs:
             assert isinstance(self.network, DescriptorNetwork)  # by `require_trainable`
+            require_room(
+                config, dimensions=self.network.length, places=len(self.train), device=self.device
+            )
             self.training = Training(
                 self.network, config, places=len(self.train), device=self.device, world=world
             )

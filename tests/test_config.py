@@ -49,6 +49,7 @@ def test_a_truth_value_is_no_number() -> None:
         ("split", "method", "file", "names no file"),
         ("model", "head_strides", [1, 2], "one stride for each"),
         ("grid", "tile_px", 8, "from 16"),
+        ("model", "input_px", 31, "must be at least 32, the stride of layer4, or 0"),
         ("model", "head_filters", [-4, 3, 2], r"model\.head_filters is -4, but must be at least 1"),
         ("model", "head_strides", [1, 0, 1], r"model\.head_strides is 0, but must be at least 1"),
         ("train", "weight_decay", -1, "at least 0"),
@@ -67,6 +68,24 @@ def test_an_illegal_value_says_what_is_legal(
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         parse_pipeline({section: {key: value}}, origin="a.toml")
+
+
+@pytest.mark.parametrize(
+    ("method", "least", "what"),
+    [
+        ({"trunk": "layer3"}, 16, "the stride of layer3"),
+        ({"method": "hog", "input": "image", "hog_cells": 9}, 9, r"model\.hog_cells"),
+        ({"method": "colour-histogram", "input": "image"}, 1, None),
+    ],
+)
+def test_tiles_are_not_made_smaller_than_what_describes_them(
+    method: dict[str, object], least: int, what: str | None
+) -> None:
+    for legal in (0, least, 4096):
+        parse_pipeline({"model": {**method, "input_px": legal}}, origin="a.toml")
+    if what:
+        with pytest.raises(ConfigurationError, match=f"is {least - 1}, but.*{least}, {what}"):
+            parse_pipeline({"model": {**method, "input_px": least - 1}}, origin="a.toml")
 
 
 def test_the_explained_defaults_read_back_as_the_defaults() -> None:

@@ -34,7 +34,7 @@ def test_rows_are_places_and_sides_are_dates(tileset: TileSet) -> None:
 @pytest.mark.parametrize("encoding", ["grey", "rgb"])
 def test_tiles_are_resized_as_the_evaluation_resizes_them(tileset: TileSet, encoding: str) -> None:
     places = sorted(tileset.tiles("2004"))
-    config = ModelConfig(input_px=20, mask_encoding=encoding)
+    config = ModelConfig(input_px=20, trunk="layer3", mask_encoding=encoding)
     seen = pictures(tileset.read("2019", places), config=config, device=CPU)
     found = loaded(tileset, side=20, encoding=encoding).query
     assert found.images.dtype == found.masks.dtype == torch.uint8

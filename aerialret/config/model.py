@@ -8,6 +8,8 @@ from aerialret.errors import ConfigurationError
 WEIGHT_LIBRARIES = ("torchvision:", "timm:")
 """What `weights` begins with where it names no file."""
 
+_STRIDE_PX = {"layer3": 16, "layer4": 32}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelConfig:
@@ -112,6 +114,7 @@ class ModelConfig:
                 f"model.head_filters has {len(self.head_filters)} entries, but model.head_strides "
                 f"has {len(self.head_strides)}; give one stride for each convolution"
             )
+        self._check_input_px()
         if self.method != "network" and self.input != "image":
             raise ConfigurationError(
                 f"model.method {self.method!r} describes images; set model.input = 'image'"
@@ -126,3 +129,15 @@ class ModelConfig:
     def joins_descriptors(self) -> bool:
         """Whether image and mask get a descriptor each, which are joined afterwards."""
         return self.input == "image+mask" and self.fusion in ("concatenation", "late")
+
+    def _check_input_px(self) -> None:
+        """Checks that no cell of what a method sees is smaller than it can be."""
+        least, what = {
+            "network": (_STRIDE_PX[self.trunk], f"the stride of {self.trunk}"),
+            "hog": (self.hog_cells, "model.hog_cells"),
+        }.get(self.method, (1, "one pixel"))
+        if 0 < self.input_px < least:
+            raise ConfigurationError(
+                f"model.input_px is {self.input_px}, but must be at least {least}, {what}, or 0 to "
+                "take tiles as they are"
+            )

@@ -3,7 +3,9 @@
 All squares of all photos are described in one batch.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +22,9 @@ from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
+
+_ALIKE = 0.01
+"""Photos whose ground differs by no more than this share are searched together."""
 
 
 def sides_compared_m(index: Index) -> tuple[float, ...]:
@@ -64,7 +69,11 @@ def search_photos(
     ends = np.cumsum([len(batch) for batch in batches])
     selected = select_tiles(index, dates=dates, area=area)
     most = max(top, looks.top) if looks else top
-    results = _searched(descriptors, ends, index=index, top=most, dates=dates, area=area)
+    asked = [
+        _Asked(squares=range(end - len(batch), end), shown_m=_shown_m(photo))
+        for photo, batch, end in zip(photos, batches, ends.tolist(), strict=True)
+    ]
+    results = _searched(descriptors, asked, index=index, top=most, dates=dates, area=area)
     found = []
     for photo, batch, hits in zip(photos, batches, results, strict=True):
         turns = [_turns(some, views, rotations) for some in hits]
@@ -77,9 +86,29 @@ def search_photos(
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """How one photo is searched.
+
+    Attributes:
+        squares: The numbers of its squares.
+        shown_m: Side of the ground that each of them shows; None where that is not known.
+    """
+
+    squares: range
+    shown_m: float | None
+
+
+def _shown_m(photo: Photo) -> float | None:
+    if photo.scan is None or photo.scan.resolution is None:
+        return None
+    shown_m = photo.scan.cuts[0].square.side * photo.scan.resolution.metres_per_px
+    return math.exp(round(math.log(shown_m) / _ALIKE) * _ALIKE)
+
+
 def _searched(
     descriptors: Descriptors,
-    ends: NDArray[np.int64],
+    asked: Sequence[_Asked],
     *,
     index: Index,
     top: int,
@@ -87,15 +116,15 @@ def _searched(
     area: BaseGeometry | None,
 ) -> list[list[list[Hit]]]:
     """For each photo the hits of each of its squares; squares that vote have some more."""
-    counts = np.diff(ends, prepend=0)
-    voting = np.repeat(counts > 1, counts)
-    hits: list[list[Hit]] = [[] for _ in voting]
-    for rows, most in ((~voting, top), (voting, max(top, HITS_OF_A_CUT))):
-        if rows.any():
-            found = search(index, descriptors[rows], top=most, dates=dates, area=area)
-            for row, some in zip(np.flatnonzero(rows), found, strict=True):
-                hits[row] = some
-    return [hits[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    alike: dict[tuple[bool, float | None], list[int]] = {}
+    for each in asked:
+        alike.setdefault((len(each.squares) > 1, each.shown_m), []).extend(each.squares)
+    hits: dict[int, list[Hit]] = {}
+    for (voting, shown_m), rows in alike.items():
+        most = max(top, HITS_OF_A_CUT) if voting else top
+        found = search(index, descriptors[rows], top=most, dates=dates, area=area, shown_m=shown_m)
+        hits |= dict(zip(rows, found, strict=True))
+    return [[hits[square] for square in each.squares] for each in asked]
 
 
 def _found(

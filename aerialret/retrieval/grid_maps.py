@@ -4,8 +4,9 @@ The file holds the cells as float16 and their layout; a score is a mean cosine, 
 """
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,14 @@ class GridMaps:
         found.scores[:, : order.shape[1]] = np.minimum(best, 1.0)
         return found
 
+    def only(self, scales: slice) -> "GridMaps":
+        """The same tiles at some of their scales, which must follow one another; not copied."""
+        layout = self.layout
+        ends = np.cumsum([0, *(layout.channels * side * side for side in layout.cells)])
+        first, last, _ = scales.indices(len(layout.cells))
+        some = replace(layout, cells=layout.cells[scales], scales=layout.scales[scales])
+        return GridMaps(self._cells[:, ends[first] : ends[last]], some, device=str(self._device))
+
     def fit(self, query: Descriptors, row: int) -> GridFit:
         """Where a photo (float32 [V, T]) fits the tile in `row` best."""
         return best_fit(query, self._cells[row], layout=self.layout, device=self._device)
@@ -99,7 +108,14 @@ def read_grid_maps(path: Path, *, device: str = "auto") -> GridMaps:
     return GridMaps(cells, GridLayout(**told), device=device)
 
 
-def fits_of(maps: GridMaps, queries: Descriptors, rows: NDArray[np.int64]) -> list[list[GridFit]]:
+class Fitting(Protocol):
+    """What tells where in its tiles photos fit best, as `GridMaps`."""
+
+    def fit(self, query: Descriptors, row: int) -> GridFit:
+        """Where a photo (float32 [V, T]) fits the tile in `row` best."""
+
+
+def fits_of(maps: Fitting, queries: Descriptors, rows: NDArray[np.int64]) -> list[list[GridFit]]:
     """Where each photo (float32 [n, V, T]) fits each of its tiles (int [n, k]); no row, no fit."""
     return [
         [maps.fit(query, int(row)) for row in some if row != NO_ROW]

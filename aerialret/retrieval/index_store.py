@@ -90,6 +90,12 @@ class Index:
         scale = float(self.tiles[SCALE_COLUMN].iat[row]) if self.has_windows else 1.0
         return scale * self.grid.tile_size_m
 
+    @property
+    def sides_m(self) -> NDArray[np.float64]:
+        """float64 [n]: that side for each row."""
+        scales = self.tiles[SCALE_COLUMN] if self.has_windows else np.ones(len(self))
+        return np.asarray(scales, np.float64) * self.grid.tile_size_m
+
     @cached_property
     def place_numbers(self) -> NDArray[np.int64]:
         """int64 [n]: a number for each row; one number is one place at one date."""

@@ -13,6 +13,7 @@ from aerialret.retrieval.engines import SearchEngine
 from aerialret.retrieval.grid_maps import GridMaps, fits_of
 from aerialret.retrieval.hits import Hit, at_place, hits_of, hits_of_fits
 from aerialret.retrieval.index_store import Index
+from aerialret.retrieval.known_sides import KnownSideMaps
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
@@ -28,6 +29,7 @@ def search(
     top: int,
     dates: DateInterval | None = None,
     area: BaseGeometry | None = None,
+    shown_m: float | None = None,
 ) -> list[list[Hit]]:
     """The `top` best answers to each query, the best first; fewer where there are fewer.
 
@@ -40,18 +42,21 @@ def search(
         dates: Only tiles whose date overlaps this interval can be found.
         area: Only tiles that share area with this geometry (in the index's CRS) can be found, and
             only by windows of theirs.
+        shown_m: Side of the ground that each photo shows, where it is known: of a grid model, the
+            scales next to it are compared and no other.
 
     Raises:
         NothingToDoError: No tile of the index fits `dates` and `area`.
     """
     selected = select_tiles(index, dates=dates, area=area)
+    maps = _maps(index, shown_m)
     if index.has_windows:
-        return _search_windows(index, descriptors, top=top, selected=selected)
+        return _search_windows(index, maps, descriptors, top=top, selected=selected)
     available = len(index) if selected is None else int(selected.sum())
     top = min(top, available)
-    if isinstance(index.vectors, GridMaps):
-        found = index.vectors.search(descriptors, top=top, selected=selected)
-        fits = fits_of(index.vectors, descriptors, found.rows)
+    if maps is not None:
+        found = maps.search(descriptors, top=top, selected=selected)
+        fits = fits_of(maps, descriptors, found.rows)
         return [
             hits_of_fits(index, *answer)
             for answer in zip(found.rows, found.scores, fits, strict=True)
@@ -60,17 +65,31 @@ def search(
     return [hits_of(index, *answer) for answer in zip(found.rows, found.scores, views, strict=True)]
 
 
+def _maps(index: Index, shown_m: float | None) -> GridMaps | KnownSideMaps | None:
+    """What photos are laid over; None where the index's model does not lay them over tiles."""
+    if not isinstance(index.vectors, GridMaps):
+        return None
+    if shown_m is None:
+        return index.vectors
+    return KnownSideMaps(index.vectors, sides_m=index.sides_m, shown_m=shown_m)
+
+
 def _search_windows(
-    index: Index, descriptors: Descriptors, *, top: int, selected: NDArray[np.bool_] | None
+    index: Index,
+    maps: GridMaps | KnownSideMaps | None,
+    descriptors: Descriptors,
+    *,
+    top: int,
+    selected: NDArray[np.bool_] | None,
 ) -> list[list[Hit]]:
     """As `search`, in an index of windows: the best window of each place stands for it."""
     numbers = index.place_numbers if selected is None else index.place_numbers[selected]
     places = np.unique(numbers)
     top = min(top, len(places))
-    if isinstance(index.vectors, GridMaps):
-        ranked = index.vectors.search(descriptors, top=len(numbers), selected=selected)
+    if maps is not None:
+        ranked = maps.search(descriptors, top=len(numbers), selected=selected)
         return [
-            _hits_by_fit(index, index.vectors, *answer, top=top, places=set(places.tolist()))
+            _hits_by_fit(index, maps, *answer, top=top, places=set(places.tolist()))
             for answer in zip(descriptors, ranked.rows, ranked.scores, strict=True)
         ]
     find = partial(_found_windows, index.vectors, descriptors, selected)
@@ -86,7 +105,7 @@ def _found_windows(
 
 def _hits_by_fit(
     index: Index,
-    maps: GridMaps,
+    maps: GridMaps | KnownSideMaps,
     query: Descriptors,
     rows: NDArray[np.int64],
     scores: NDArray[np.float32],

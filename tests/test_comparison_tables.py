@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aerialret.comparison.bootstrap import intervals, resampled_means
+from aerialret.comparison.bootstrap import LEVEL, intervals, resampled_means
 from aerialret.comparison.charts import HIGHLIGHTED, bar_chart, recall_charts
 from aerialret.comparison.figures import HEADLINE, METRICS, figures, recall_curve
 from aerialret.comparison.markdown import (
@@ -23,7 +23,7 @@ from aerialret.comparison.method_table import Cell, csv_table, method_rows
 from aerialret.comparison.methods import Method, on_common_ground, variant_name
 from aerialret.comparison.outcome import QUERY_COLUMNS, Failure, MethodFacts, Outcome
 from aerialret.comparison.records import Record, RunFacts, read_record, write_record
-from aerialret.comparison.request import CompareRequest
+from aerialret.comparison.request import LEAST_RESAMPLES, CompareRequest
 from aerialret.comparison.study import Study, StudyRow, StudyTable, read_study
 from aerialret.comparison.study_table import csv_lines, study_lines
 from aerialret.config import ModelConfig, Pipeline, SplitConfig, TrainConfig
@@ -103,6 +103,15 @@ def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     ends = intervals(samples, resamples=400, seed=0)
     covered = ((ends[:, 0] <= 0.3) & (ends[:, 1] >= 0.3)).mean()
     assert 0.88 <= covered <= 0.99  # 95 % of 300 samples; percentiles of shares fall a little short
+
+
+def test_of_the_least_resamples_one_lies_beyond_each_end() -> None:
+    assert pytest.approx(1) == LEAST_RESAMPLES * (1 - LEVEL) / 2
+    values = np.random.default_rng(7).random((60, 3))
+    ends = intervals(values, resamples=LEAST_RESAMPLES, seed=2)
+    means = resampled_means(values, resamples=LEAST_RESAMPLES, seed=2)
+    assert ((means < ends[:, 0]).sum(axis=0) == 1).all()
+    assert ((means > ends[:, 1]).sum(axis=0) == 1).all()
 
 
 def test_the_width_shrinks_with_the_root_of_the_queries() -> None:

@@ -9,6 +9,9 @@ from aerialret.errors import ConfigurationError
 PROTOCOLS: tuple[str, ...] = EvaluateConfig.__dataclass_fields__["protocol"].metadata["choices"]
 """Every way to make queries, see `EvaluateConfig.protocol`."""
 
+LEAST_RESAMPLES = 40
+"""Of so many, 2.5 % beyond each end of a 95 % interval are one."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareRequest:
@@ -30,7 +33,11 @@ class CompareRequest:
 
     def __post_init__(self) -> None:
         check_range("--epochs", self.epochs, low=0)
-        check_range("--bootstrap", self.resamples, low=1)
+        if self.resamples < LEAST_RESAMPLES:
+            raise ConfigurationError(
+                f"--bootstrap is {self.resamples}, but must be at least {LEAST_RESAMPLES}, so that "
+                "a resample lies beyond each end of a 95 % interval"
+            )
         _check_list("--seeds", self.seeds)
         _check_list("--protocols", self.protocols)
         for seed in self.seeds:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from aerialret.comparison.contents import MODEL_FOLDER, run_folders
 from aerialret.ingestion.ingest_staging import read_date
-from aerialret.manifest import Manifest, hash_file, hash_files, hash_value
+from aerialret.manifest import Manifest, hash_file, hash_files, hash_value, read_manifest
 from aerialret.tiles.tileset import CATALOGUE_NAME, date_folder
 
 
@@ -18,6 +19,18 @@ def damage(folder: Path, manifest: Manifest) -> str | None:
         return f"{missing[0]} is missing"
     found = hash_files([folder / name for name in names], root=folder)
     return None if found == manifest.content_hash else f"one of {', '.join(names)} was changed"
+
+
+def damaged_run(folder: Path) -> str | None:
+    """What is wrong with the first damaged model of a comparison; None where all are whole."""
+    for run in run_folders(folder):
+        model = run / MODEL_FOLDER
+        if not model.exists():
+            continue  # not trained yet
+        found = damage(model, read_manifest(model, kind="model"))
+        if found:
+            return f"{found} in {model}"
+    return None
 
 
 def _tileset_damage(folder: Path, manifest: Manifest) -> Iterator[str]:

@@ -39,10 +39,13 @@ class Compare:
         self.folder, self.capsys = folder, capsys
 
     def __call__(self, *words: object, on: str = "tiles", out: str = "out") -> tuple[int, str, str]:
+        return self.said("compare", *words, "--on", on, "--out", out)
+
+    def said(self, *words: object) -> tuple[int, str, str]:
+        """What any command says in that folder."""
         patch = pytest.MonkeyPatch()
         patch.chdir(self.folder)
-        options = ("--on", on, "--out", out)
-        patch.setattr(sys, "argv", ["aerialret", "compare", *map(str, (*words, *options))])
+        patch.setattr(sys, "argv", ["aerialret", *map(str, words)])
         self.capsys.readouterr()
         try:
             main()
@@ -333,6 +336,55 @@ def test_an_unusable_request_is_refused_before_anything_starts(
 ) -> None:
     assert message in compare.refused(*words)
     assert not (folder / "other").exists()
+
+
+def test_info_tells_how_far_a_comparison_is(
+    first: tuple[int, str, str], compare: Compare, folder: Path
+) -> None:
+    assert first[0] == 0
+    status, printed, told = compare.said("info", "out")
+    assert status == 0
+    whole = json.loads(printed)
+    assert whole["methods"] == ["drawn", "grid", "siamese"]
+    assert whole["protocols"] == ["aligned", "hard"]
+    states = {(run["method"], run["seed"]): run for run in whole["runs"]}
+    names = [("drawn", 3), ("drawn", 4), ("grid", 3), ("siamese", 3), ("siamese", 4)]
+    assert list(states) == names
+    assert all(run["trained"] and run["measured"] == ["aligned", "hard"] for run in whole["runs"])
+    assert "compare.html" in whole["tables"]
+    assert told == (
+        "out is a comparison of 3 methods (drawn, grid, siamese) under aligned, hard: 5 of 5 runs "
+        "done\n"
+    )
+    shutil.copytree(folder / "out", folder / "broken_off")
+    (folder / "broken_off/runs/drawn-seed4/hard.json").write_text("{")
+    shutil.rmtree(folder / "broken_off/runs/siamese-seed3/model")
+    status, printed, told = compare.said("info", "broken_off")
+    assert status == 0
+    assert "3 of 5 runs done" in told
+    left = {(run["method"], run["seed"]): run for run in json.loads(printed)["runs"]}
+    assert left["drawn", 4]["measured"] == ["aligned"]
+    assert not left["siamese", 3]["trained"]
+    assert left["grid", 3] == states["grid", 3]
+
+
+def test_info_tells_which_run_of_a_comparison_is_damaged(
+    first: tuple[int, str, str], compare: Compare, folder: Path
+) -> None:
+    shutil.copytree(folder / "out", folder / "damaged")
+    with (folder / "damaged/runs/grid-seed3/model/config.json").open("a") as stream:
+        stream.write(" ")
+    status, _, told = compare.said("info", "damaged")
+    assert status == 2
+    assert "was changed in damaged/runs/grid-seed3/model; delete that run's folder" in told
+    assert compare.said("info", "damaged", "--no-check")[0] == 0
+
+
+def test_a_folder_without_runs_is_no_comparison(compare: Compare, folder: Path) -> None:
+    (folder / "others/runs/today").mkdir(parents=True)
+    status, printed, told = compare.said("info", "others")
+    assert (status, printed) == (2, "")
+    assert "others is not an aerialret artefact: it has no manifest.json" in told
 
 
 def test_two_pipelines_of_one_name_are_refused(compare: Compare, folder: Path) -> None:

@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from aerialret.comparison.contents import RUNS_FOLDER
 from aerialret.comparison.methods import Method
 from aerialret.comparison.outcome import QUERY_COLUMNS, Failure, MethodFacts, Outcome
 from aerialret.comparison.request import CompareRequest
-from aerialret.comparison.runs import RUNS_FOLDER, Ground, RunResult, carry_out, require_vacant
+from aerialret.comparison.runs import Ground, RunResult, carry_out, require_vacant
 from aerialret.errors import AerialretError, WouldOverwriteError
 from aerialret.evaluation.comparer import StagedProgress
 from aerialret.evaluation.scores import MAP_KEY

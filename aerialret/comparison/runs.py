@@ -15,6 +15,7 @@ from typing import Any
 
 import pandas as pd
 
+from aerialret.comparison.contents import MODEL_FOLDER, RUNS_FOLDER
 from aerialret.comparison.machine import machine
 from aerialret.comparison.methods import Method
 from aerialret.comparison.records import (
@@ -36,8 +37,6 @@ from aerialret.network.checkpoint import Model, load_model
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.request import TrainingRequest
 from aerialret.training.train import train
-
-RUNS_FOLDER = "runs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,7 @@ def require_vacant(ground: Ground, method: Method, seed: int, *, replace: bool) 
     """
     request = TrainingRequest.of(ground.tileset, method.seeded(seed))
     already_made(
-        ground.folder(method, seed) / "model", kind="model", is_ours=request.made,
+        ground.folder(method, seed) / MODEL_FOLDER, kind="model", is_ours=request.made,
         made_of="tile set or configuration", replace=replace,
     )  # fmt: skip
 
@@ -111,7 +110,9 @@ def carry_out(
     pipeline, tileset = method.seeded(seed), ground.tileset
     possible_comparisons(ground, method)  # what lacks its masks is refused before it is trained
     folder = ground.folder(method, seed)
-    report = train(tileset, folder / "model", pipeline=pipeline, replace=replace, progress=progress)
+    report = train(
+        tileset, folder / MODEL_FOLDER, pipeline=pipeline, replace=replace, progress=progress
+    )
     measurer = _Measurer(ground, method, folder, progress)
     records = {protocol: measurer.record(protocol) for protocol in ground.protocols}
     tables = [
@@ -173,7 +174,7 @@ class _Measurer:
 
     @cached_property
     def _model(self) -> Model:
-        return load_model(self._folder / "model")
+        return load_model(self._folder / MODEL_FOLDER)
 
     @cached_property
     def _gallery(self) -> GalleryCache:
@@ -185,7 +186,7 @@ class _Measurer:
         The configuration is there by itself as older models lack it in their content.
         """
         ground = self._ground
-        model = read_manifest(self._folder / "model", kind="model")
+        model = read_manifest(self._folder / MODEL_FOLDER, kind="model")
         return {
             "tile_set": ground.tileset.content_hash,
             "model": model.content_hash,

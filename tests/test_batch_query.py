@@ -13,6 +13,7 @@ import geopandas as gpd
 import pyogrio
 import pytest
 import rasterio
+from PIL import Image as Picture
 
 from tests.test_verify_query import ALL, POSE, TILE, run
 from tests.test_verify_query import world as world
@@ -87,6 +88,55 @@ def test_georeferenced_photos_can_be_asked_for_later(
     for ending in (".tif", ".points", ".json"):
         one, other = (path.with_suffix(ending).read_bytes() for path in (late, early))
         assert one == other
+
+
+def test_a_changed_photo_leaves_no_picture_of_what_it_was(
+    world: Path, box: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("broken.tif", "elsewhere.png"):
+        (box / name).unlink()
+    photo, located = box / "sub" / "photo.png", tmp_path / "located"
+    picture = located / "sub" / "photo_georeferenced.tif"
+    verify = words(world, box, "--verify", "--verify-top", ALL, "--out", tmp_path / "found.gpkg")
+    pictures = ("--georeferenced", located)
+    assert run(*verify, *pictures) == 0
+    first = json.loads(picture.with_suffix(".json").read_text())
+
+    with Picture.open(photo) as upright:  # located, but by a run that writes no pictures
+        upright.rotate(180).save(photo)
+    assert run(*verify) == 0
+    assert run(*verify, *pictures) == 0
+    turned = json.loads(picture.with_suffix(".json").read_text())
+    assert turned["centre"] == pytest.approx(first["centre"], abs=1)
+    between = turned["rotation_deg"] - first["rotation_deg"]
+    assert between % 360 == pytest.approx(180, abs=0.5)
+    written = picture.stat().st_mtime_ns
+    assert run(*verify, *pictures) == 0
+    assert picture.stat().st_mtime_ns == written
+
+    shutil.copy(world / "elsewhere.png", photo)
+    picture.with_name("notes.txt").write_text("of the user")
+    capsys.readouterr()
+    assert run(*verify, *pictures) == 0
+    assert f"removed {picture}, as {photo} is no longer located" in capsys.readouterr().err
+    assert [path.name for path in picture.parent.iterdir()] == ["notes.txt"]
+
+
+def test_a_picture_that_is_not_of_the_photo_is_left_alone(
+    world: Path, box: Path, tmp_path: Path
+) -> None:
+    (box / "sub" / "photo.png").unlink()
+    (box / "broken.tif").unlink()
+    stranger = tmp_path / "located" / "elsewhere_georeferenced.tif"
+    stranger.parent.mkdir()
+    stranger.write_text("of the user")
+    told = {"query": "another.png", "matrix": []}
+    for summary in (None, "of the user", "[]", json.dumps(told)):
+        if summary is not None:
+            stranger.with_suffix(".json").write_text(summary)
+        out = ("--out", tmp_path / "found.gpkg", "--georeferenced", stranger.parent)
+        assert run(*words(world, box, "--verify", *out)) == 0
+        assert stranger.read_text() == "of the user"
 
 
 def test_a_run_with_other_options_is_refused_in_one_line(

@@ -14,9 +14,9 @@ from aerialret.querying.batch.file_state import FileState, file_state
 from aerialret.querying.batch.journal import Journal
 from aerialret.querying.batch.outcome import Outcome
 from aerialret.querying.batch.photo_files import PhotoFile
+from aerialret.querying.batch.pictures import bring_up_to_date
 from aerialret.querying.batch.record import PhotoRecord, record_of
 from aerialret.querying.batch.whole_file import require_whole
-from aerialret.querying.georeferenced_files import write_picture
 from aerialret.querying.query import PhotoAnswer
 
 Ask = Callable[[Path], PhotoAnswer]
@@ -80,7 +80,8 @@ class Batch:
         states = self._states()
         for number, photo in enumerate(self.photos, start=1):
             if photo.name in self.done:
-                self._complete_picture(photo, telling)
+                if self.pictures:  # it may be located by a run that wrote none
+                    self._picture(photo, self.journal.read(photo.name), telling, fresh=False)
             elif photo.name in states:
                 self._answer(photo, states[photo.name], ask, telling)
                 if self.asked % WRITE_EVERY == 0:
@@ -120,27 +121,19 @@ class Batch:
             self.rejected[photo.name] = _reason(photo, error)
             return
         # Before it is recorded: a record promises that the picture is there.
-        self._write_picture(photo, record, telling)
+        if self.pictures:
+            self._picture(photo, record, telling, fresh=True)
         self.journal.append(record)
         self.done.add(photo.name)
         telling.answered(photo, answer)
 
-    def _complete_picture(self, photo: PhotoFile, telling: Telling) -> None:
-        """Writes the picture of a photo that was located by a run that wrote no pictures."""
-        picture = self.pictures.get(photo.name)
-        if picture and not picture.with_suffix(".json").is_file():
-            self._write_picture(photo, self.journal.read(photo.name), telling)
-
-    def _write_picture(self, photo: PhotoFile, record: PhotoRecord, telling: Telling) -> None:
-        picture = self.pictures.get(photo.name)
-        if picture is None or record.location is None:
-            return
-        first = record.results[0]
-        facts = {name: first[name] for name in ("tile", "date", "score")}
-        try:
-            write_picture(photo.path, record.location, picture, crs=record.crs, facts=facts)
-        except AerialretError as error:
-            telling.remark(str(error))
+    def _picture(
+        self, photo: PhotoFile, record: PhotoRecord, telling: Telling, *, fresh: bool
+    ) -> None:
+        bring_up_to_date(
+            self.pictures[photo.name], photo=photo, record=record, fresh=fresh,
+            remark=telling.remark,
+        )  # fmt: skip
 
 
 def _reason(photo: PhotoFile, error: Exception) -> str:

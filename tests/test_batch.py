@@ -349,6 +349,24 @@ def test_the_output_is_written_on_the_way_and_never_loses_earlier_answers(
     }  # fmt: skip
 
 
+def test_writing_a_large_box_on_the_way_costs_a_fixed_number_of_times_its_photos(
+    index: Index, box: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("aerialret.querying.batch.asking.WRITE_EVERY", 4)
+    for number in range(96):
+        shutil.copy(box / "b.png", box / f"{number:02d}.png")
+    photos = find_photos([box]).photos
+    answer = Asker(index)(box / "b.png")
+    written = []
+    with Journal(tmp_path / "j", request=REQUEST) as journal:
+        batch = Batch(photos=photos, journal=journal)
+        told = replace(telling(batch, tmp_path), write=lambda: written.append(len(batch.done)))
+        batch.run(lambda path: answer, told)
+    assert written[:4] == [4, 8, 12, 16]
+    assert written[4:] == sorted(set(written[4:]))
+    assert sum(written) <= 4 * len(photos)
+
+
 def test_another_request_is_refused_and_replace_begins_anew(
     index: Index, box: Path, tmp_path: Path
 ) -> None:

@@ -23,7 +23,11 @@ Ask = Callable[[Path], PhotoAnswer]
 """Answers one photo; raises where it cannot be used."""
 
 WRITE_EVERY = 250
-"""Photos that are asked about between two writes of the output."""
+"""The fewest photos that are asked about between two writes of the output."""
+
+WRITE_SHARE = 4
+"""The output is written again once this part of its photos is new, a quarter: each write is of all
+of them, so that at a fixed interval the writes of a large box would take longer than its photos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +37,7 @@ class Telling:
     Attributes:
         answered: Each photo and its answer, once it is recorded.
         progress: The photos done, and the photos in all.
-        write: Every `WRITE_EVERY` photos, so that the output shows what there is.
+        write: Now and then, so that the output shows what there is.
         remark: What a person must know besides.
     """
 
@@ -54,7 +58,6 @@ class Batch:
         done: Photos whose record is of the file as it is now, by name.
         rejected: Why photos cannot be used, by name.
         earlier: How many of `done` an earlier run answered.
-        asked: How many were asked about in this run.
     """
 
     photos: Sequence[PhotoFile]
@@ -63,7 +66,6 @@ class Batch:
     done: set[str] = field(default_factory=set)
     rejected: dict[str, str] = field(default_factory=dict)
     earlier: int = 0
-    asked: int = 0
 
     def outcomes(self) -> Iterator[Outcome]:
         """What became of each photo so far, in their order; records are read one by one."""
@@ -78,14 +80,18 @@ class Batch:
             OSError: Something cannot be written.
         """
         states = self._states()
+        new = 0
         for number, photo in enumerate(self.photos, start=1):
             if photo.name in self.done:
                 if self.pictures:  # it may be located by a run that wrote none
                     self._picture(photo, self.journal.read(photo.name), telling, fresh=False)
             elif photo.name in states:
                 self._answer(photo, states[photo.name], ask, telling)
-                if self.asked % WRITE_EVERY == 0:
+                new += 1
+                known = len(self.done) + len(self.rejected)
+                if new >= max(WRITE_EVERY, known // WRITE_SHARE):
                     telling.write()
+                    new = 0
             telling.progress(number, len(self.photos))
 
     def _states(self) -> dict[str, FileState]:
@@ -108,7 +114,6 @@ class Batch:
         return states
 
     def _answer(self, photo: PhotoFile, state: FileState, ask: Ask, telling: Telling) -> None:
-        self.asked += 1
         start = time.monotonic()
         try:
             require_whole(photo.path)

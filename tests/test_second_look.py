@@ -17,7 +17,7 @@ from torch.nn.functional import (
 from aerialret.config import ModelConfig
 from aerialret.network.checkpoint import load_model
 from aerialret.network.inputs import Pictures
-from aerialret.network.peaks import peak_offset
+from aerialret.network.peaks import peak_offset, vertices
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
@@ -161,6 +161,16 @@ def test_a_peak_lies_at_the_vertex_of_its_parabola() -> None:
     line = -((np.arange(7) - 3.3) ** 2)
     assert 3 + peak_offset(line, 3) == pytest.approx(3.3)
     assert peak_offset(line, 0) == peak_offset(line, 6) == peak_offset(np.zeros(3), 1) == 0
+    assert peak_offset(-line, 3) == 0
+
+
+def test_many_peaks_are_those_of_their_lines() -> None:
+    lines = np.random.default_rng(4).normal(size=(40, 3)).astype(np.float32)
+    lines[0] = 2.5
+    found = vertices(*lines.T)
+    assert found.tolist() == pytest.approx([peak_offset(line, 1) for line in lines], rel=1e-4)
+    assert 5 < np.count_nonzero(found) < 39
+    assert len(vertices(*np.empty((3, 0)))) == 0
 
 
 def test_a_deeper_trunk_has_larger_cells(tmp_path: Path) -> None:

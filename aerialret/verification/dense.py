@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from aerialret.network.peaks import vertices
 from aerialret.tiles.arrays import Image, Valid
 from aerialret.verification.local_features import LocalFeatures
 from aerialret.verification.matching import Matches, mutual_nearest
@@ -89,9 +90,8 @@ def _peak_shifts(
         before, after = padded[tuple((places - step).T)], padded[tuple((places + step).T)]
         low = np.einsum("mc,mc->m", wanted, cells.descriptors[before])
         high = np.einsum("mc,mc->m", wanted, cells.descriptors[after])
-        bend = low - 2 * here + high
-        peak = (before >= 0) & (after >= 0) & (bend < 0)
-        axes.append(np.where(peak, (low - high) / np.where(peak, 2 * bend, 1), 0).clip(-0.5, 0.5))
+        between = vertices(low, here, high).clip(-0.5, 0.5)
+        axes.append(np.where((before >= 0) & (after >= 0), between, 0))
     return (np.column_stack(axes) * cells.stride_px).astype(np.float32)
 
 

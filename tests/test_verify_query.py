@@ -25,7 +25,7 @@ from aerialret.querying.control_points import read_points
 from aerialret.querying.georeferenced_files import write_pictures
 from aerialret.querying.located import best_location, location_of
 from aerialret.querying.query import PhotoAnswer, query
-from aerialret.querying.verify import LOCATORS, first_answers, verified
+from aerialret.querying.verify import MATCHERS, first_answers, verified
 from aerialret.retrieval.index_build import build_index
 from aerialret.retrieval.index_recipe import Recipe
 from aerialret.retrieval.index_store import Index, load_index
@@ -268,13 +268,12 @@ def test_the_number_of_tried_answers_is_checked() -> None:
 def test_the_matchers_of_the_configuration_are_those_there_are(
     world: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in LOCATORS:
-        QueryConfig(matcher=name)
-    with pytest.raises(ConfigurationError, match="must be one of auto, sift, gradients"):
-        QueryConfig(matcher="loftr")
-    words = ("query", world / "photo.png", "--index", world / "i", "--verify", "--matcher", "loftr")
+    assert QueryConfig.__dataclass_fields__["matcher"].metadata["choices"] == MATCHERS
+    with pytest.raises(ConfigurationError, match="must be one of auto, sift, gradients, cells"):
+        QueryConfig(matcher="roma")
+    words = ("query", world / "photo.png", "--index", world / "i", "--verify", "--matcher", "roma")
     assert run(*words) == 2
-    assert "there are auto, sift, gradients" in capsys.readouterr().err
+    assert "there are auto, sift, gradients, cells, aliked" in capsys.readouterr().err
 
 
 def test_no_answer_writes_nothing(tmp_path: Path) -> None:

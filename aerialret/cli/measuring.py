@@ -8,6 +8,7 @@ import typer
 from aerialret.cli.shared_options import (
     GalleryDate,
     MatcherName,
+    MatcherWeights,
     QueriesDate,
     Replace,
     TileSetArgument,
@@ -69,6 +70,7 @@ def evaluate(
     ] = None,
     verify_top: VerifyTop = None,
     matcher: MatcherName = None,
+    matcher_weights: MatcherWeights = None,
     georeferenced: Annotated[
         int | None,
         typer.Option(help="With --verify, write so many photos as GeoTIFFs and measure the files"),
@@ -99,6 +101,7 @@ def evaluate(
         rerank=rerank,
         verify_top=verify_top,
         matcher=matcher,
+        matcher_weights=matcher_weights,
         index=index,
         replace=replace,
     )
@@ -115,6 +118,7 @@ def measure(
     rerank: str | None = None,
     verify_top: int | None = None,
     matcher: str | None = None,
+    matcher_weights: str | None = None,
     index: Path | None,
     replace: bool = False,
 ) -> dict[str, Any]:
@@ -131,7 +135,7 @@ def measure(
     gallery, opened = load_index(index) if index else None, load_model(model)
     asking = with_values(
         asking or opened.asking, rotations=rotations, rerank=rerank, verify_top=verify_top,
-        matcher=matcher,
+        matcher=matcher, matcher_weights=matcher_weights,
     )  # fmt: skip
     with staged_progress() as progress:
         metrics = step(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from aerialret.cli.shared_options import MatcherName, VerifyTop
+from aerialret.cli.shared_options import MatcherName, MatcherWeights, VerifyTop
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import AnswerPageConfig, QueryConfig, SourceConfig
 from aerialret.config.toml import with_values
@@ -15,6 +15,7 @@ from aerialret.workspace import open_workspace
 if TYPE_CHECKING:
     from aerialret.querying.query import QueryResult
     from aerialret.retrieval.index_store import Index
+    from aerialret.verification.locator import Locator
 
 _QUERY, _SOURCE, _PAGE = QueryConfig(), SourceConfig(), AnswerPageConfig()
 _REJECTED = 1
@@ -22,7 +23,7 @@ _REJECTED = 1
 _NOT_ASKED = frozenset(
     {
         "photos", "folder", "output_format", "out", "matches", "georeferenced", "replace", "sheet",
-        "report", "report_photos",
+        "report", "report_photos", "matcher_weights",
     }
 )  # fmt: skip
 """Options of `answer` that its answers do not depend on; a batch that is resumed with others of the
@@ -118,6 +119,7 @@ def query(
         ),
     ] = None,
     matcher: MatcherName = None,
+    matcher_weights: MatcherWeights = None,
     matches: Annotated[
         Path | None, typer.Option(help="With --verify, also draw the matches on the map: .png")
     ] = None,
@@ -173,6 +175,7 @@ def query(
         output_format=output_format,
         verify_top=(verify_top or workspace.pipeline.query.verify_top) if verify else 0,
         matcher=matcher or known.matcher,
+        matcher_weights=matcher_weights or known.matcher_weights,
         out=out,
         matches=matches,
         georeferenced=georeferenced,
@@ -206,6 +209,7 @@ def answer(
     output_format: str = "table",
     verify_top: int = 0,
     matcher: str = _QUERY.matcher,
+    matcher_weights: str = _QUERY.matcher_weights,
     out: Path | None = None,
     matches: Path | None = None,
     georeferenced: Path | None = None,
@@ -251,8 +255,9 @@ def answer(
     reading = Reading(gsd_m=gsd_m, photo_scale=photo_scale, border=parse_border(border), cuts=cuts)
     opened = load_index(folder)
     looks = with_values(opened.model.asking, rerank=rerank, rerank_top=rerank_top)
+    locators: Sequence[Locator] = ()
     if verify_top:
-        require_locators(matcher)
+        locators = require_locators(matcher, model=opened.model, weights=matcher_weights)
         require_pixels(opened)
     dates = parse_interval(date) if date else None
     within = read_area(area, crs=opened.grid.crs) if area else None
@@ -277,7 +282,7 @@ def answer(
         if not verify_top:
             return found
         return verify_result(
-            found, opened, verify_top=verify_top, matcher=matcher, top=top,
+            found, opened, verify_top=verify_top, locators=locators, top=top,
             progress=lambda done, total: progress("verified", done, total),
         )  # fmt: skip
 

@@ -39,6 +39,15 @@ MatcherName = Annotated[
     str | None,
     typer.Option(
         "--matcher",
-        help=f"How --verify lays them: auto, sift or gradients [default: {_QUERY.matcher}]",
+        help="How --verify lays them: auto, sift, gradients, cells, or with kornia aliked, "
+        f"aliked-lightglue, disk-lightglue, loftr [default: {_QUERY.matcher}]",
+    ),
+]
+MatcherWeights = Annotated[
+    str | None,
+    typer.Option(
+        "--matcher-weights",
+        metavar="FOLDER",
+        help="Where the weights of kornia's matchers are [default: torch hub's cache]",
     ),
 ]

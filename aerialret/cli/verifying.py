@@ -11,6 +11,7 @@ from aerialret.errors import ConfigurationError
 if TYPE_CHECKING:
     from aerialret.querying.query import PhotoAnswer, QueryResult
     from aerialret.retrieval.index_store import Index
+    from aerialret.verification.locator import Locator
 
 
 def check_outputs(out: Path | None, matches: Path | None, *, photos: int, verify: bool) -> None:
@@ -39,7 +40,7 @@ def verify_result(
     index: "Index",
     *,
     verify_top: int,
-    matcher: str,
+    locators: "Sequence[Locator]",
     top: int,
     progress: Callable[[int, int], None],
 ) -> "QueryResult":
@@ -48,9 +49,8 @@ def verify_result(
     Raises:
         MissingInputError: The tile set of the index is no longer there.
     """
-    from aerialret.querying.verify import first_answers, require_locators, verified
+    from aerialret.querying.verify import first_answers, verified
 
-    locators = require_locators(matcher)
     answers = verified(result.answers, index, top=verify_top, locators=locators, progress=progress)
     return replace(result, answers=tuple(first_answers(each, top) for each in answers))
 

@@ -112,8 +112,15 @@ class QueryConfig:
     matcher: str = setting(
         "auto",
         "How '--verify' lays photos: sift (points), gradients (all cells at once, near where the "
-        "search saw it), or auto (the first that is believed).",
-        choices=("auto", "sift", "gradients"),
+        "search saw it), auto (the first that is believed), cells (points between the model's own "
+        "cells), or with kornia aliked, aliked-lightglue, disk-lightglue, loftr.",
+        choices=(
+            "auto", "sift", "gradients", "cells", "aliked", "aliked-lightglue", "disk-lightglue",
+            "loftr",
+        ),
+    )  # fmt: skip
+    matcher_weights: str = setting(
+        "", "Folder with the weights of kornia's matchers; else torch hub's cache has them."
     )
     gsd_m: float = setting(
         0.0,

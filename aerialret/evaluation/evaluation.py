@@ -44,6 +44,7 @@ from aerialret.retrieval.index_store import Index
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.splits import BUFFER, SPLITS
+from aerialret.verification.locator import Locator
 from aerialret.verification.reference import ReferenceReader
 
 _STRATA = ("land_cover", "mask_content", "main_class", "settlement", "change_class")
@@ -179,6 +180,9 @@ def run_evaluation(
             protocol or comparison.
     """
     asking, kept = asking or QueryConfig(), max(verify_top, RESULTS_KEPT, KEPT)
+    locators: tuple[Locator, ...] = ()
+    if verify_top:
+        locators = require_locators(asking.matcher, model=model, weights=asking.matcher_weights)
     run = _Run(tileset, dates, asking, kept, progress)
     photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
     comparisons = chosen(_possible(tileset, model, dates), only=only)
@@ -199,7 +203,9 @@ def run_evaluation(
     located = None
     if verify_top:
         rows = np.flatnonzero(table["in_scope"].to_numpy(bool))
-        located = run.located(comparer, main, photos, rows, searched, top=verify_top)
+        located = run.located(
+            comparer, main, photos, rows, searched, top=verify_top, locators=locators
+        )
         add_located(table, located)
     return Evaluation(
         tileset=tileset, model=model, dates=dates, photos=photos, asking=run.asking,
@@ -256,11 +262,12 @@ class _Run:
         searched: PoseErrors,
         *,
         top: int,
+        locators: Sequence[Locator],
     ) -> Located:
         """The photos `rows` with their answers verified."""
         verify = partial(
             verified_answer, reader=ReferenceReader(self.tileset), top=top,
-            locators=require_locators(self.asking.matcher),
+            locators=locators,
         )  # fmt: skip
         told = self.progress
         return locate_photos(

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aerialret.errors import ConfigurationError, MissingInputError
+from aerialret.network.checkpoint import Model
 from aerialret.querying.photo import Photo
 from aerialret.querying.photo_pixels import PhotoPixels, read_pixels
 from aerialret.querying.query import PhotoAnswer
@@ -12,8 +13,11 @@ from aerialret.retrieval.descriptor_chunks import Progress
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit
 from aerialret.verification.by_cells import CellLocator
+from aerialret.verification.dense import DenseMatcher
+from aerialret.verification.learned.named import LEARNED, learned_matcher
 from aerialret.verification.location import Location
 from aerialret.verification.locator import Locator, PointLocator
+from aerialret.verification.model_maps import ModelMaps
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 
@@ -25,7 +29,13 @@ LOCATORS: dict[str, tuple[Locator, ...]] = {
     "sift": (PointLocator(),),
     "gradients": (CellLocator(),),
 }
-"""Ways to lay photos on the map, by name: each is tried where none before it is believed."""
+"""Ways to lay photos on the map, by name: each is tried where none before it is believed.
+
+These need nothing; `require_locators` knows those that need a network, too.
+"""
+
+MATCHERS = (*LOCATORS, "cells", *LEARNED)
+"""Names of all ways."""
 
 _MARGIN = 0.5  # of a tile, around the hit's tile: the photo may lie across its edge
 
@@ -45,18 +55,30 @@ def require_pixels(index: Index) -> ReferenceReader:
     return ReferenceReader(index.tileset)
 
 
-def require_locators(matcher: str) -> tuple[Locator, ...]:
+def require_locators(matcher: str, *, model: Model, weights: str = "") -> tuple[Locator, ...]:
     """The ways to lay photos on the map that `matcher` names.
 
+    Args:
+        matcher: One of `MATCHERS`.
+        model: Whose cells are matched, and where networks compute.
+        weights: Folder with the weights of learned matchers; empty: torch hub's cache alone.
+
     Raises:
-        ConfigurationError: It names none.
+        ConfigurationError: It names none, or one that this model or installation cannot serve.
+        MissingInputError: It names a learned one whose weights are not there.
+        UnreadableInputError: They are not its weights.
     """
-    if matcher not in LOCATORS:
-        raise ConfigurationError(
-            f"matcher {matcher!r} was asked for, but there are {', '.join(LOCATORS)}; name one of "
-            "these"
-        )
-    return LOCATORS[matcher]
+    if matcher in LOCATORS:
+        return LOCATORS[matcher]
+    if matcher == "cells":
+        return (PointLocator(matcher=DenseMatcher(maps=ModelMaps(model))),)
+    if matcher in LEARNED:
+        folder = Path(weights) if weights else None
+        learned = learned_matcher(matcher, device=model.device, folder=folder)
+        return (PointLocator(matcher=learned),)
+    raise ConfigurationError(
+        f"matcher {matcher!r} was asked for, but there are {', '.join(MATCHERS)}; name one of these"
+    )
 
 
 def verified(

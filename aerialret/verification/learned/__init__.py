@@ -1,0 +1,1 @@
+"""Matchers that were learnt elsewhere: kornia's networks, where it and their weights are there."""

@@ -4,7 +4,6 @@ import base64
 import io
 import re
 from dataclasses import replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import cv2
@@ -37,46 +36,10 @@ from aerialret.verification.location import ControlPoints, Location
 from aerialret.verification.pose import Matrix, Pose, as_square, moved
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.warp import centred
+from tests.html_page import Page
 from tests.tiny_tileset import FIRST, tiny_model, tiny_tileset
 
 WIDTH, HEIGHT, RESOLUTION = 90, 60, 2.0
-VOID = {"meta", "link", "img", "br", "input"}
-
-
-class Page(HTMLParser):
-    """Every tag's attributes; tags must be closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-    def having(self, css: str) -> list[dict[str, str]]:
-        return [found for _, found in self.tags if css in found.get("class", "").split()]
-
-    @property
-    def ids(self) -> list[str]:
-        return [found["id"] for _, found in self.tags if "id" in found]
 
 
 def decoded(uri: str) -> Picture.Image:

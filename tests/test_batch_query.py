@@ -15,7 +15,8 @@ import pytest
 import rasterio
 from PIL import Image as Picture
 
-from tests.test_verify_query import ALL, POSE, TILE, run
+from tests.made_map import run
+from tests.test_verify_query import ALL, POSE, TILE
 from tests.test_verify_query import world as world
 
 

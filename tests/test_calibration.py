@@ -31,7 +31,7 @@ from aerialret.evaluation.calibration.searches import (
 )
 from aerialret.evaluation.calibration.thresholds import cross_fitted, with_thresholds
 from aerialret.evaluation.comparisons import Dates
-from aerialret.network.checkpoint import SPLIT_NAME, Model, load_model
+from aerialret.network.checkpoint import Model
 from aerialret.retrieval.calibration import (
     ABSENT,
     CALIBRATION_NAME,
@@ -48,7 +48,8 @@ from aerialret.retrieval.evidence import DEPTH, OTHERS, evidence_of, lies_elsewh
 from aerialret.retrieval.vector_index import NO_ROW
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
-from tests.tiny_tileset import tiny_model, tiny_split, tiny_tileset
+from tests.calibration_model import model_to_calibrate
+from tests.tiny_tileset import tiny_tileset
 
 DATES = Dates(queries="2019", gallery="2004")
 CURVE = Curve(bias=-2.0, weights=(1.0, 4.0, 0.5, 0.2), most_tiles=100)
@@ -335,15 +336,7 @@ def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, tileset: TileSet) -> Model:
-    """A model that keeps two columns of four for validation, and one for test."""
-    folder = tiny_model(tmp_path_factory.mktemp("model") / "m", tileset)
-    split = tiny_split(tileset)
-    last = split["col"].max()
-    split["split"] = [
-        "test" if c == last else "val" if c > last - 5 else "train" for c in split["col"]
-    ]
-    split.to_parquet(folder / SPLIT_NAME, index=False)
-    return load_model(folder, device="cpu")
+    return model_to_calibrate(tmp_path_factory.mktemp("model") / "m", tileset)
 
 
 def test_validation_places_are_asked_about_and_no_others(tileset: TileSet, model: Model) -> None:

@@ -39,6 +39,7 @@ from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds, TileId
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.location import ControlPoints, Location
+from tests.calibration_model import model_to_calibrate
 from tests.tiny_tileset import FIRST, tiny_model, tiny_split, tiny_tileset
 
 DATES = Dates(queries="2019", gallery="2004")
@@ -136,13 +137,7 @@ def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory, tileset: TileSet) -> Model:
     """A calibrated model with six test places, and twenty-four for validation."""
-    folder = tiny_model(tmp_path_factory.mktemp("model") / "m", tileset)
-    split = tiny_split(tileset)
-    names = {0: "test", 1: "val", 2: "val", 3: "val", 4: "val"}
-    last = split["col"].max()
-    split["split"] = [names.get(last - col, "train") for col in split["col"]]
-    split.to_parquet(folder / SPLIT_NAME, index=False)
-    made = load_model(folder, device="cpu")
+    made = model_to_calibrate(tmp_path_factory.mktemp("model") / "m", tileset)
     calibrate(tileset, made, dates=DATES, seed=7)
     return made
 

@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import rasterio
-from rasterio.transform import from_origin
 
-from aerialret.cli.entry import main
 from aerialret.config import EvaluateConfig
 from aerialret.errors import ConfigurationError
 from aerialret.evaluation.comparisons import HEADLINE, Dates
@@ -33,22 +30,11 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.location import ControlPoints, Location
+from tests.made_map import TILE_PX, ingest_map, run
 from tests.textures import textured
 from tests.tiny_tileset import tiny_grid, tiny_model
 
-TILE_PX, RESOLUTION = 128, 0.5
-LEFT, TOP = 700_000.0, 6_600_000.0
 DATES = Dates(queries="2019", gallery="2004")
-
-
-def run(*words: object) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["aerialret", *map(str, words)])
-        try:
-            main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-    return 0
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +43,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world")
     chart = textured(3 * TILE_PX, blur_px=1.5)[:, : 2 * TILE_PX]
     for date, pixels in (("2004", chart), ("2019", (chart * 0.8).astype(np.uint8))):
-        path = folder / f"{date}.tif"
-        with rasterio.open(
-            path, "w", driver="GTiff", count=3, dtype="uint8", width=chart.shape[2],
-            height=chart.shape[1], crs="EPSG:2154",
-            transform=from_origin(LEFT, TOP, RESOLUTION, RESOLUTION),
-        ) as raster:  # fmt: skip
-            raster.write(pixels)
-        assert not run(
-            "ingest", folder / "t", "--date", date, "--ortho", path, "--tile-size-m", 64,
-            "--tile-px", TILE_PX, "--origin", f"{LEFT:.0f},{TOP:.0f}",
-        )  # fmt: skip
+        ingest_map(pixels, folder / "t", date=date)
     tiny_model(folder / "m", TileSet(folder / "t"), network_input="image")
     return folder
 

@@ -2,7 +2,6 @@ import base64
 import io
 import math
 import re
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -35,41 +34,10 @@ from aerialret.querying.pictures import PAPER, mask_picture, tile_picture
 from aerialret.retrieval.metrics import recall_at
 from aerialret.tiles.grid import TileId
 from aerialret.tiles.palette import CLASSES, NO_COVERAGE
+from tests.html_page import Page
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 DATES = Dates(queries="2019", gallery="2004")
-
-
-class Page(HTMLParser):
-    """Every tag's attributes, and whether tags are closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str]]] = []
-        self.open: list[str] = []
-        self.words: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-        if tag not in {"meta", "link", "img", "br"}:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data)
-
-    @property
-    def text(self) -> str:
-        return re.sub(r"\s+", " ", " ".join(self.words))
-
-    def having(self, css: str) -> list[dict[str, str]]:
-        return [a for _, a in self.tags if css in a.get("class", "").split()]
 
 
 def measured(

@@ -18,7 +18,7 @@ from aerialret.evaluation.report import render_report
 from aerialret.evaluation.report.swipes import RIGHT, SwipeGallery, swipe_gallery
 from aerialret.network.checkpoint import load_model
 from aerialret.pages.swipe import Swipe
-from tests.test_answer_page import Page
+from tests.html_page import Page
 from tests.tiny_tileset import tiny_model, tiny_tileset
 
 DATES = Dates(queries="2019", gallery="2004")

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -15,9 +14,7 @@ import rasterio
 import shapely
 from numpy.typing import NDArray
 from PIL import Image as Picture
-from rasterio.transform import from_origin
 
-from aerialret.cli.entry import main
 from aerialret.config import IndexConfig, QueryConfig
 from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import load_model
@@ -32,10 +29,10 @@ from aerialret.retrieval.index_store import Index, load_index
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.pose import Pose, as_square, corners, moved
 from aerialret.verification.warp import centred
+from tests.made_map import LEFT, RESOLUTION, TILE_PX, TOP, ingest_map, run
 from tests.textures import textured
 from tests.tiny_tileset import tiny_model
 
-LEFT, TOP, RESOLUTION, TILE_PX = 700_000.0, 6_600_000.0, 0.5, 128
 WIDTH, HEIGHT = 180, 130
 POSE = Pose(x=LEFT + 45, y=TOP - 64 - 30, rotation_deg=33, metres_per_px=0.4)
 TILE = "c0_r1"  # the photo's centre lies in it
@@ -56,30 +53,12 @@ def photo_of(chart: NDArray[np.uint8], path: Path, matrix: NDArray) -> Path:
     return path
 
 
-def run(*words: object) -> int:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["aerialret", *map(str, words)])
-        try:
-            main()
-        except SystemExit as stop:
-            return int(stop.code or 0)
-    return 0
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an index of a map of 4 x 3 tiles, a photo of it and one of another place."""
     folder = tmp_path_factory.mktemp("world")
     chart = textured(4 * TILE_PX, blur_px=2.5)[:, : 3 * TILE_PX]
-    with rasterio.open(
-        folder / "map.tif", "w", driver="GTiff", count=3, dtype="uint8", width=chart.shape[2],
-        height=chart.shape[1], crs="EPSG:2154", transform=from_origin(LEFT, TOP, 0.5, 0.5),
-    ) as raster:  # fmt: skip
-        raster.write(chart)
-    assert run(
-        "ingest", folder / "t", "--date", "2004", "--ortho", folder / "map.tif",
-        "--tile-size-m", 64, "--tile-px", TILE_PX, "--origin", f"{LEFT},{TOP}",
-    ) == 0  # fmt: skip
+    ingest_map(chart, folder / "t", date="2004")
     tileset = TileSet(folder / "t")
     assert len(tileset.tiles("2004")) == ALL
     model = load_model(tiny_model(folder / "m", tileset, network_input="image"))

@@ -56,13 +56,18 @@ ALIKED_LIGHTGLUE = WeightsFile(
 )
 
 
+def has_kornia() -> bool:
+    """Whether kornia is installed."""
+    return find_spec("kornia") is not None
+
+
 def require_kornia(matcher: str) -> Any:
     """The features of kornia.
 
     Raises:
         ConfigurationError: kornia is not installed.
     """
-    if find_spec("kornia") is None:
+    if not has_kornia():
         raise ConfigurationError(
             f"matcher {matcher!r} is kornia's, which is not installed; run {EXTRA}, or name "
             "another matcher, as auto"

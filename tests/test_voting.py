@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from aerialret.querying.cuts import Box, Square, cut_squares
-from aerialret.querying.voting import Agreement, Tolerance, Vote, agreements, votes_of, whole_pose
+from aerialret.querying.square_poses import whole_pose
+from aerialret.querying.voting import Agreement, Tolerance, Vote, agreements, votes_of
 from aerialret.retrieval.search import Hit
 from aerialret.tiles.grid import Bounds
 from aerialret.verification.pose import Pose, moved

@@ -73,7 +73,9 @@ def centre_square(box: Box, *, side: int | None = None) -> Square:
     )
 
 
-def cut_squares(box: Box, *, side: int | None, most: int) -> tuple[Square, ...]:
+def cut_squares(
+    box: Box, *, side: int | None, most: int, whole: bool = False
+) -> tuple[Square, ...]:
     """The squares that a photo is cut into: the one in its middle first, then row by row.
 
     Where the ground resolution is known, and with it the squares' side, a photo is cut that is
@@ -84,10 +86,12 @@ def cut_squares(box: Box, *, side: int | None, most: int) -> tuple[Square, ...]:
         box: What may be cut.
         side: Of a square, in pixels; None where it is not known.
         most: Squares at most, the middle one included; 0: as many as help.
+        whole: Whether a photo that is hardly larger than a square is one.
     """
     middle = centre_square(box, side=side)
-    if most == 1 or (most == 0 and (side is None or max(box.width, box.height) < _LARGER * side)):
-        return (middle,)
+    larger = side is not None and max(box.width, box.height) >= _LARGER * side
+    if most == 1 or (most == 0 and not larger):
+        return (centre_square(box) if whole and not larger else middle,)
     most = most or _CUTS_BY_ITSELF
     if side is None:
         side = max(1, math.ceil(box.side / (1 + _STEP * (math.isqrt(most) - 1))))

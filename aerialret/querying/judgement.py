@@ -36,7 +36,11 @@ def verdict_line(answer: PhotoAnswer) -> str | None:
         return f"{FOUND}: {first.place}; {told}"
     if verdict == ABSENT:
         right = certainty.calibration.measured.get("refused", {}).get("precision")
-        share = "" if right is None else f" (when calibrating, {right:.0%} of such photos were not)"
+        share = (
+            ""
+            if right is None or answer.votes
+            else f" (when calibrating, {right:.0%} of such photos were not)"
+        )
         return f"{ABSENT}, or not to be found in it{share}"
     return f"{verdict}: {told}"
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from aerialret.network.descriptors import describe_queries, modalities_of, turn_of_view
-from aerialret.querying.cuts import Square
 from aerialret.querying.photo import Photo
+from aerialret.querying.scan import Scan
 from aerialret.querying.second_looks import SecondLooks
+from aerialret.querying.voted_looks import SquareSeen
 from aerialret.querying.whole_photo import HITS_OF_A_CUT, Found, by_votes, of_one_square
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, search, select_tiles
@@ -55,7 +55,7 @@ def search_photos(
         dates: Only tiles whose date overlaps this interval can be found.
         area: Only tiles that share area with this geometry (in the index's CRS) can be found.
         rotations: Turns of each photo that are tried, evenly over the circle.
-        looks: Looks at the first hits again, but for squares that vote.
+        looks: Looks at the first hits again; of squares that vote, at the first places.
         batch_size: Squares described at once.
     """
     if not photos:
@@ -77,12 +77,14 @@ def search_photos(
     found = []
     for photo, batch, hits in zip(photos, batches, results, strict=True):
         turns = [_turns(some, views, rotations) for some in hits]
-        if looks and len(hits) == 1:
-            again, turned = looks.again(batch, hits[0], turns[0])
-            hits, turns = [again], [turned]
-        found.append(
-            _found(photo, hits, turns, index, top=top, rotations=rotations, selected=selected)
+        if photo.scan is None or len(hits) == 1:
+            found.append(_at_once(photo, batch, hits[0], turns[0], looks))
+            continue
+        seen = _seen(photo.scan, batch, hits, turns)
+        voted = by_votes(
+            photo.scan, index, seen, top=top, rotations=rotations, selected=selected, looks=looks
         )
+        found.append(voted)
     return found
 
 
@@ -115,7 +117,7 @@ def _searched(
     dates: DateInterval | None,
     area: BaseGeometry | None,
 ) -> list[list[list[Hit]]]:
-    """For each photo the hits of each of its squares; squares that vote have some more."""
+    """For each photo the hits of each of its squares; squares that vote have enough for that."""
     alike: dict[tuple[bool, float | None], list[int]] = {}
     for each in asked:
         alike.setdefault((len(each.squares) > 1, each.shown_m), []).extend(each.squares)
@@ -127,23 +129,34 @@ def _searched(
     return [[hits[square] for square in each.squares] for each in asked]
 
 
-def _found(
+def _at_once(
     photo: Photo,
-    hits: list[list[Hit]],
-    turns: list[tuple[float, ...]],
-    index: Index,
-    *,
-    top: int,
-    rotations: int,
-    selected: NDArray[np.bool_] | None,
+    batch: TileBatch,
+    hits: list[Hit],
+    turns: tuple[float, ...],
+    looks: SecondLooks | None,
 ) -> Found:
+    """The hits of a photo that was not cut into squares."""
+    if looks:
+        hits, turns = looks.again(batch, hits, turns)
     if photo.scan is None:
-        return Found(hits=tuple(hits[0]), turns_deg=turns[0])
-    squares: list[Square] = [cut.square for cut in photo.scan.cuts]
-    if len(squares) == 1:
-        return of_one_square(photo.scan, squares[0], hits[0], turns[0])
-    found = list(zip(squares, hits, turns, strict=True))
-    return by_votes(photo.scan, index, found, top=top, rotations=rotations, selected=selected)
+        return Found(hits=tuple(hits), turns_deg=turns)
+    return of_one_square(photo.scan, photo.scan.cuts[0].square, hits, turns)
+
+
+def _seen(
+    scan: Scan, batch: TileBatch, hits: list[list[Hit]], turns: list[tuple[float, ...]]
+) -> list[SquareSeen]:
+    """The squares of a photo that vote."""
+    return [
+        SquareSeen(
+            square=cut.square,
+            pixels=_alone(batch, n),
+            hits=hits[n],
+            turns_deg=turns[n],
+        )
+        for n, cut in enumerate(scan.cuts)
+    ]
 
 
 def _turns(hits: Sequence[Hit], views: int, rotations: int) -> tuple[float, ...]:
@@ -158,6 +171,11 @@ def _squares_of(photo: Photo) -> TileBatch:
     valid = np.stack([cut.valid for cut in cuts])
     masks = np.full(valid.shape, NO_COVERAGE, np.uint8)
     return TileBatch(np.stack([cut.image for cut in cuts]), masks, valid)
+
+
+def _alone(batch: TileBatch, number: int) -> TileBatch:
+    one = slice(number, number + 1)
+    return TileBatch(batch.images[one], batch.masks[one], batch.valid[one])
 
 
 def _joined(batches: Sequence[TileBatch]) -> TileBatch:

@@ -20,6 +20,7 @@ from aerialret.querying.photo_search import search_photos, sides_compared_m
 from aerialret.querying.pictures import has_mask
 from aerialret.querying.scan import Reading
 from aerialret.querying.second_looks import SecondLooks
+from aerialret.querying.voted_certainty import certainty_of_votes
 from aerialret.querying.whole_photo import Found
 from aerialret.retrieval.calibration import ModelCalibration, read_calibration
 from aerialret.retrieval.descriptor_chunks import Progress
@@ -61,6 +62,8 @@ class PhotoAnswer:
 
 
 _AS_IT_IS = Reading()
+_VOTES_ARE_LIKELY = "its probabilities are put together from those of its squares"
+_VOTES_TELL_NOTHING = "no probability: votes of a method that tells the tile alone have none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,7 @@ def query(
     source = SourceConfig(
         vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
     )
-    reading = replace(reading, sides_m=sides_compared_m(index))
+    reading = replace(reading, sides_m=sides_compared_m(index), between=index.model.config.is_grid)
     looks, missed = _second_looks(index, rerank=rerank, top=rerank_top)
     answers: list[PhotoAnswer] = []
     rejected: list[RejectedPhoto] = []
@@ -140,7 +143,7 @@ def query(
         )  # fmt: skip
         answers += [
             _judged(
-                _answer(*pair, index, more_notes=missed), index,
+                _answer(*pair, index, more_notes=missed), pair[1], index,
                 calibration=calibration, tiles=tiles, top=top, rotations=rotations,
                 rerank=rerank if looks else "none",
             )
@@ -226,6 +229,7 @@ def _calibration(index: Index) -> ModelCalibration | None:
 
 def _judged(
     answer: PhotoAnswer,
+    found: Found,
     index: Index,
     *,
     calibration: ModelCalibration | None,
@@ -234,26 +238,22 @@ def _judged(
     rotations: int,
     rerank: str,
 ) -> PhotoAnswer:
-    """The best `top` hits of an answer that has more, and how probable they are.
-
-    A calibration is of photos that were searched at once, and tells nothing of votes.
-    """
-    certainty = (
-        None
-        if answer.votes
-        else certainty_of(
-            answer.hits,
-            calibration,
-            modality=answer.modality,
-            seen=index.modality,
-            tiles=tiles,
-            rerank=rerank,
+    """The best `top` hits of an answer that has more, and how probable they are."""
+    if found.voted:
+        certainty = certainty_of_votes(
+            found, calibration, modality=answer.modality, seen=index.modality, tiles=tiles
         )
-    )
+    else:
+        certainty = certainty_of(
+            answer.hits, calibration, modality=answer.modality, seen=index.modality, tiles=tiles,
+            rerank=rerank,
+        )  # fmt: skip
     notes = answer.notes
     if certainty and calibration and calibration.rotations != rotations:
         turns = f"{rotations} turns were tried, but {calibration.rotations} when calibrating"
         notes = (*notes, f"{turns}: the probabilities are rough")
+    if found.voted and calibration:
+        notes = (*notes, _VOTES_ARE_LIKELY if certainty else _VOTES_TELL_NOTHING)
     return replace(
         answer, hits=answer.hits[:top], turns_deg=answer.turns_deg[:top], certainty=certainty,
         notes=notes,

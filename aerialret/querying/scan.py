@@ -29,6 +29,8 @@ class Reading:
         border: What is cut off on each side; None to look for a frame.
         cuts: Squares at most that a picture is cut into; 0: as many as help.
         sides_m: Sides of the ground that the index compares photos with; empty: a tile's side.
+        between: Whether photos are compared as well that show something between these sides, so
+            that nothing has to be cut off.
     """
 
     gsd_m: float = 0.0
@@ -36,6 +38,7 @@ class Reading:
     border: Border | None = None
     cuts: int = 0
     sides_m: tuple[float, ...] = ()
+    between: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ def read_scan(path: Path, *, grid: Grid, reading: Reading) -> Scan:
         side = _square_px(content, resolution, sides_m, grid)
         if resolution is not None and side is None:  # it shows less than the least square
             return (centre_square(content.box),)
-        return cut_squares(content.box, side=side, most=reading.cuts)
+        return cut_squares(content.box, side=side, most=reading.cuts, whole=reading.between)
 
     picture = read_plain_picture(path, tile_px=grid.tile_px, squares=squares, border=reading.border)
     return Scan(

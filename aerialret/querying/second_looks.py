@@ -74,6 +74,21 @@ class SecondLooks:
         ]
         return again, tuple(turns[number] for number in order)
 
+    def fits(
+        self, square: TileBatch, poses: Sequence[Pose], dates: Sequence[str], *, side: int
+    ) -> list[Fit]:
+        """How a square fits what lies at each pose and date.
+
+        Args:
+            square: Alone in a batch.
+            poses: Of the square, by the photo's own pixels; those of the fits are likewise.
+            dates: Of the tiles, for each pose.
+            side: Of the square, in the photo's own pixels.
+        """
+        factor = side / self.tile_px
+        fits = self.look.fits_at(square, [_zoomed(p, factor) for p in poses], dates, self.reader)
+        return [replace(fit, pose=_zoomed(fit.pose, 1 / factor)) for fit in fits]
+
     def _pose(self, hit: Hit, turn_deg: float) -> Pose:
         assert hit.side_m is not None, "the search of a grid model tells what a photo shows"
         return Pose(
@@ -83,3 +98,7 @@ class SecondLooks:
     def _placed(self, hit: Hit, fit: Fit) -> Hit:
         pose = fit.pose
         return replace(hit, x=pose.x, y=pose.y, side_m=pose.metres_per_px * self.tile_px)
+
+
+def _zoomed(pose: Pose, factor: float) -> Pose:
+    return replace(pose, metres_per_px=pose.metres_per_px * factor)

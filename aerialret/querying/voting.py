@@ -7,12 +7,13 @@ of the last hit of its square, so that squares of water, which look like many pl
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.querying.cuts import Square
+from aerialret.querying.square_poses import whole_pose
 from aerialret.retrieval.search import Hit
 from aerialret.verification.pose import Pose
 
@@ -33,6 +34,12 @@ class Tolerance:
     turn_deg: float
     zoom: float
 
+    def times(self, factor: float) -> "Tolerance":
+        """That share of it."""
+        return Tolerance(
+            place_m=self.place_m * factor, turn_deg=self.turn_deg * factor, zoom=self.zoom**factor
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
@@ -42,13 +49,16 @@ class Vote:
         square: Which part of the photo was searched.
         hit: What was found.
         pose: How the square lies then, its centre and turn, and the photo's ground resolution.
-        weight: By how much its score exceeds that of its square's last hit.
+        weight: By how much its score exceeds the least of its square's hits.
+        searched: The hit of the search that it rests on; None where a second look alone put the
+            square there.
     """
 
     square: Square
     hit: Hit
     pose: Pose
     weight: float
+    searched: Hit | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +79,11 @@ class Agreement:
         return sum(vote.weight for vote in self.votes)
 
     @property
+    def voters(self) -> tuple[tuple[Square, Hit], ...]:
+        """The squares that agree by the search alone, and the hit of each."""
+        return tuple((vote.square, vote.searched) for vote in self.votes if vote.searched)
+
+    @property
     def score(self) -> float:
         """Mean cosine of the votes."""
         return sum(vote.hit.score for vote in self.votes) / len(self.votes)
@@ -85,7 +100,7 @@ def votes_of(
         turns_deg: Of the square, for each hit.
         tile_size_m: What it is taken to show where a hit does not tell.
     """
-    return [
+    votes = [
         Vote(
             square=square,
             hit=hit,
@@ -93,24 +108,18 @@ def votes_of(
                 x=hit.x, y=hit.y, rotation_deg=turn,
                 metres_per_px=(hit.side_m or tile_size_m) / square.side,
             ),
-            weight=max(hit.score - hits[-1].score, 0.0),
+            weight=0.0,
+            searched=hit,
         )
         for hit, turn in zip(hits, turns_deg, strict=True)
     ]  # fmt: skip
+    return with_weights(votes)
 
 
-def whole_pose(pose: Pose, square: Square, *, width: int, height: int) -> Pose:
-    """The pose of a whole photo by that of a square of it.
-
-    Args:
-        pose: Of the square.
-        square: Of the photo.
-        width: Of the photo, in pixels.
-        height: Of the photo, in pixels.
-    """
-    col, row = square.centre
-    x, y = _moved(pose, width / 2 - col, height / 2 - row)
-    return Pose(x=x, y=y, rotation_deg=pose.rotation_deg, metres_per_px=pose.metres_per_px)
+def with_weights(votes: Sequence[Vote]) -> list[Vote]:
+    """The votes of one square, each weighing as much as it scores more than the least of them."""
+    least = min((vote.hit.score for vote in votes), default=0.0)
+    return [replace(vote, weight=max(vote.hit.score - least, 0.0)) for vote in votes]
 
 
 def agreements(
@@ -225,10 +234,3 @@ def _least_squares(
         x=centre.real, y=centre.imag, rotation_deg=math.degrees(np.angle(factor)),
         metres_per_px=float(np.abs(factor)),
     )  # fmt: skip
-
-
-def _moved(pose: Pose, across: float, down: float) -> tuple[float, float]:
-    """Where a point lies that is so many pixels off the centre of `pose`."""
-    turn = math.radians(pose.rotation_deg)
-    cosine, sine = pose.metres_per_px * math.cos(turn), pose.metres_per_px * math.sin(turn)
-    return pose.x + cosine * across + sine * down, pose.y + sine * across - cosine * down

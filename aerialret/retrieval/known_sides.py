@@ -14,7 +14,7 @@ from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.vector_index import Neighbours
 from aerialret.tiles.arrays import Descriptors
 
-TOLERANCE = 1.2
+TOLERANCE = 1.15
 """By which factor the ground that is compared may differ from what the photo is said to show."""
 
 

@@ -15,6 +15,7 @@ import pytest
 import rasterio
 from PIL import Image as Picture
 
+from tests.html_page import Page
 from tests.made_map import run
 from tests.test_verify_query import ALL, POSE, TILE
 from tests.test_verify_query import world as world
@@ -138,6 +139,27 @@ def test_a_picture_that_is_not_of_the_photo_is_left_alone(
         out = ("--out", tmp_path / "found.gpkg", "--georeferenced", stranger.parent)
         assert run(*words(world, box, "--verify", *out)) == 0
         assert stranger.read_text() == "of the user"
+
+
+def test_the_page_of_a_box_is_that_of_its_first_photos(
+    world: Path, box: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copy(world / "photo.png", box / "zoo.png")
+    verify = ("--verify", "--verify-top", ALL, "--report-photos", 2, "--report")
+    out = ("--out", tmp_path / "found.gpkg")
+    first, again, named = (tmp_path / f"{name}.html" for name in ("first", "again", "named"))
+    assert run(*words(world, box, *out, *verify, first)) == 1
+    told = capsys.readouterr().err
+    assert "MB for 2 photos; 1 more are not on it, see '--report-photos'" in told
+    assert "broken.tif cannot be read" in Page(first.read_text()).text
+    (box / "broken.tif").unlink()
+    assert run(*words(world, box, *out, *verify, again)) == 0
+    assert "3 answered by an earlier run" in capsys.readouterr().err
+    photos = (box / "elsewhere.png", box / "sub" / "photo.png")
+    assert run("query", *photos, "--index", world / "i", "--top", 3, *verify, named) == 0
+    assert again.read_bytes() == named.read_bytes()
+    assert run(*words(world, box, "--report", tmp_path / "page.png")) == 2
+    assert "give '--report' a name ending with .html" in capsys.readouterr().err
 
 
 def test_a_run_with_other_options_is_refused_in_one_line(

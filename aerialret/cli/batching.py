@@ -13,9 +13,10 @@ from aerialret.cli.verifying import tell_located
 from aerialret.errors import ConfigurationError, NothingToDoError
 
 if TYPE_CHECKING:
+    from aerialret.cli.answer_pages import WantedPage
     from aerialret.querying.batch.asking import Batch, Telling
     from aerialret.querying.batch.journal import Journal
-    from aerialret.querying.batch.photo_files import FoundPhotos
+    from aerialret.querying.batch.photo_files import FoundPhotos, PhotoFile
     from aerialret.querying.query import PhotoAnswer, QueryResult
     from aerialret.retrieval.index_store import Index
 
@@ -68,6 +69,7 @@ def answer_box(
     output_format: str,
     out: Path | None,
     georeferenced: Path | None,
+    page: "WantedPage | None",
     replace: bool,
 ) -> "QueryResult":
     """Asks about the photos in files and folders; prints and writes all answers, also earlier ones.
@@ -80,6 +82,7 @@ def answer_box(
         output_format: table, json, geojson or csv.
         out: Where the results go: a layer file.
         georeferenced: Folder of georeferenced photos.
+        page: Shows the first photos.
         replace: Whether to begin anew where `out` was begun with other options.
 
     Raises:
@@ -99,8 +102,9 @@ def answer_box(
         batch = Batch(photos=found.photos, journal=journal, pictures=pictures)
         with staged_progress() as progress:
             telling = _telling(
-                batch, index, out, progress, noted=bool(out) or output_format == "table"
-            )
+                batch, index, out, progress, noted=bool(out) or output_format == "table",
+                page=page,
+            )  # fmt: skip
             batch.run(lambda path: ask([path]).answers[0], telling)
         _require_answers(batch)
         telling.write()
@@ -110,6 +114,8 @@ def answer_box(
     shut = [RejectedPhoto(path, f"folder {path} cannot be read") for path in found.closed]
     paths = {photo.name: photo.path for photo in found.photos}
     rejected = [RejectedPhoto(paths[name], why) for name, why in batch.rejected.items()]
+    if page:
+        page.write_first(batch, index, ask=ask, rejected=rejected)
     return QueryResult((), (*shut, *rejected))
 
 
@@ -154,11 +160,14 @@ def _telling(
     progress: Callable[[str, int, int], None],
     *,
     noted: bool,
+    page: "WantedPage | None",
 ) -> "Telling":
     from aerialret.querying.answer_files import write_outcomes
     from aerialret.querying.batch.asking import Telling
 
-    def answered(answer: "PhotoAnswer") -> None:
+    def answered(photo: "PhotoFile", answer: "PhotoAnswer") -> None:
+        if page:
+            page.keep(photo.name, answer)
         if answer.locations is not None:
             tell_located([answer], pictures=False)
         for note in () if noted else answer.notes:
@@ -169,7 +178,7 @@ def _telling(
             write_outcomes(batch.outcomes(), out, crs=index.grid.crs)
 
     return Telling(
-        answered=lambda _, answer: answered(answer),
+        answered=answered,
         progress=lambda done, total: progress("photos", done, total),
         write=write,
         remark=tell,

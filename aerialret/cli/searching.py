@@ -14,7 +14,6 @@ from aerialret.workspace import open_workspace
 
 if TYPE_CHECKING:
     from aerialret.querying.query import QueryResult
-    from aerialret.retrieval.index_store import Index
     from aerialret.verification.locator import Locator
 
 _QUERY, _SOURCE, _PAGE = QueryConfig(), SourceConfig(), AnswerPageConfig()
@@ -223,6 +222,7 @@ def answer(
     With `verify_top` above 0, so many answers of each photo are verified.
     """
     asked = {name: value for name, value in locals().items() if name not in _NOT_ASKED}
+    from aerialret.cli.answer_pages import WantedPage
     from aerialret.cli.batching import (
         answer_box,
         holds_folders,
@@ -246,12 +246,13 @@ def answer(
 
     box = holds_folders(photos)
     if box:
-        require_no_pictures(matches=matches, sheet=sheet, report=report)
+        require_no_pictures(matches=matches, sheet=sheet)
     check_outputs(out, matches, photos=2 if box else len(photos), verify=verify_top > 0)
     if georeferenced:
         check_pictures(georeferenced, photos=len(photos), verify=verify_top > 0)
     if report:
         check_page_path(report)
+    page = WantedPage(out=report, photos=report_photos) if report else None
     reading = Reading(gsd_m=gsd_m, photo_scale=photo_scale, border=parse_border(border), cuts=cuts)
     opened = load_index(folder)
     looks = with_values(opened.model.asking, rerank=rerank, rerank_top=rerank_top)
@@ -291,7 +292,8 @@ def answer(
         results, pictures = results_and_pictures(out, georeferenced)
         return answer_box(
             photos, opened, ask=lambda some: ask(some, lambda *_: None), asked=asked,
-            output_format=output_format, out=results, georeferenced=pictures, replace=replace,
+            output_format=output_format, out=results, georeferenced=pictures, page=page,
+            replace=replace,
         )  # fmt: skip
     with staged_progress() as progress:
         result = ask(photos, progress)
@@ -306,21 +308,10 @@ def answer(
     if sheet:
         contact_sheet(result.answers, opened, sheet)
         tell(f"drew {sheet}")
-    if report:
-        _write_page(result, opened, report, photos=report_photos)
+    if page:
+        page.write(result.answers, opened, rejected=result.rejected)
     _tell_notes(result, output_format)
     return result
-
-
-def _write_page(result: "QueryResult", index: "Index", out: Path, *, photos: int) -> None:
-    from aerialret.querying.answer_page import write_answer_page
-
-    config = AnswerPageConfig(photos=photos)
-    write_answer_page(result.answers, index, out, rejected=result.rejected, config=config)
-    shown = min(photos, len(result.answers))
-    beyond = len(result.answers) - shown
-    rest = f"; {beyond} more are not on it, see '--report-photos'" if beyond else ""
-    tell(f"wrote {out}, {out.stat().st_size / 1e6:.1f} MB for {shown} photos{rest}")
 
 
 def _tell_notes(result: "QueryResult", output_format: str) -> None:

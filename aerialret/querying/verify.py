@@ -14,6 +14,7 @@ from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit
 from aerialret.verification.by_cells import CellLocator
 from aerialret.verification.dense import DenseMatcher
+from aerialret.verification.doubt import LEAST_OF_CELLS, LEAST_OF_NETWORKS
 from aerialret.verification.learned.named import LEARNED, learned_matcher
 from aerialret.verification.location import Location
 from aerialret.verification.locator import Locator, PointLocator
@@ -71,11 +72,12 @@ def require_locators(matcher: str, *, model: Model, weights: str = "") -> tuple[
     if matcher in LOCATORS:
         return LOCATORS[matcher]
     if matcher == "cells":
-        return (PointLocator(matcher=DenseMatcher(maps=ModelMaps(model))),)
+        cells = DenseMatcher(maps=ModelMaps(model))
+        return (PointLocator(matcher=cells, least_inliers=LEAST_OF_CELLS),)
     if matcher in LEARNED:
         folder = Path(weights) if weights else None
         learned = learned_matcher(matcher, device=model.device, folder=folder)
-        return (PointLocator(matcher=learned),)
+        return (PointLocator(matcher=learned, least_inliers=LEAST_OF_NETWORKS),)
     raise ConfigurationError(
         f"matcher {matcher!r} was asked for, but there are {', '.join(MATCHERS)}; name one of these"
     )

@@ -13,6 +13,13 @@ LEAST_BELIEVABLE = 8
 """Pairs that must agree, however unlikely it is: repeated things (rows of trees, of roofs) agree
 more often than scattered points do. See docs/verify.md for what was measured."""
 
+LEAST_OF_NETWORKS = 16
+"""The same for points that a network found: neighbours are paired with neighbours, so that more
+agree by accident. At one in five wrong places 8 to 13 of ALIKED's points did."""
+
+LEAST_OF_CELLS = 12
+"""The same for cells of the model: the most that agreed 40 m beside the right place were 9."""
+
 MOST_FALSE_ALARMS = 1e-6
 """Agreements as large that random matches would give, at most."""
 

@@ -22,7 +22,7 @@ from aerialret.comparison.outcome import QUERY_COLUMNS, Failure, MethodFacts, Ou
 from aerialret.comparison.request import CompareRequest
 from aerialret.comparison.runs import Ground, RunResult, carry_out, require_vacant
 from aerialret.errors import AerialretError, WouldOverwriteError
-from aerialret.evaluation.comparer import StagedProgress
+from aerialret.evaluation.measurement import StagedProgress
 from aerialret.evaluation.scores import MAP_KEY
 from aerialret.retrieval.metrics import map_at
 

@@ -1,9 +1,7 @@
 """Comparers: photos and a gallery go in, measurements of how well each photo is found come out."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +9,10 @@ from numpy.typing import NDArray
 from aerialret.config import QueryConfig
 from aerialret.evaluation.comparisons import Comparison
 from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.measurement import RESULTS_KEPT, Measurement, StagedProgress
 from aerialret.evaluation.photo_answers import answer_of, photo_of, windows_of
 from aerialret.evaluation.photos import Photos
-from aerialret.evaluation.placing import placed_corners_m
-from aerialret.evaluation.protocols import photographed
+from aerialret.evaluation.placing import distances_m, placed_corners_m, tile_centres_m
 from aerialret.evaluation.ranking import Ranking, Similarity, rank_gallery
 from aerialret.evaluation.reranking import reranked
 from aerialret.evaluation.second_looks import Looking, looked_again
@@ -30,38 +28,6 @@ from aerialret.verification.local_features import LocalFeatures
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.rerank import SIFT
 from aerialret.verification.second_look import SecondLook
-
-RESULTS_KEPT = 10
-
-StagedProgress: TypeAlias = Callable[[str, int, int], None]
-"""Told the stage, the tiles done and the tiles in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measurement:
-    """How well each query found its place.
-
-    Attributes:
-        comparison: What queries and gallery were described by.
-        ranks: int [n], the rank of the right place; `metrics.NOT_FOUND` where the gallery lacks it.
-        nearest: The first results of each query, rows of the gallery, `RESULTS_KEPT` at least;
-            `NO_ROW` where there are not as many.
-        own_scores: float32 [n], score of each query and its right place; NaN where none.
-        distance_m: float64 [n], from where the first result puts the photo's centre (the centre of
-            its tile, but for methods that tell more) to where it is; NaN where there is no result.
-        placed_m: float64 [n, 4, 2], see `aerialret.evaluation.placing.placed_corners_m`; None for
-            methods that tell the tile alone, in a gallery of whole tiles.
-        shown: For each query, what of the tiles in some rows it shows by a second look; None where
-            there was none.
-    """
-
-    comparison: Comparison
-    ranks: NDArray[np.int64]
-    nearest: Neighbours
-    own_scores: NDArray[np.float32]
-    distance_m: NDArray[np.float64]
-    placed_m: NDArray[np.float64] | None = None
-    shown: tuple[Mapping[int, Window], ...] | None = None
 
 
 class Comparer:
@@ -217,11 +183,6 @@ class Comparer:
             grid=self._tileset.grid, tiles=tuple(self._tileset.tiles(date)), rotations=rotations,
         )  # fmt: skip
 
-    def _tile_centres(self) -> NDArray[np.float64]:
-        """The centres of the gallery's tiles, x and y: float64 [m, 2]."""
-        tiles = self._tileset.tiles(self._photos.dates.gallery)
-        return photographed(self._tileset.grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m
-
     def _checked(self, found: Ranking) -> Ranking:
         """The ranking after a check of the first results by local features."""
         photos, tiles = self._photos, self._tileset.tiles(self._photos.dates.gallery)
@@ -247,16 +208,17 @@ class Comparer:
         *,
         shown: tuple[Mapping[int, Window], ...] | None = None,
     ) -> Measurement:
-        nearest = found.nearest
+        nearest, photos = found.nearest, self._photos
         first = nearest.rows[:, 0]
-        centres = self._tile_centres()[first] if placed is None else placed.mean(axis=1)
+        tiles, grid = self._tileset.tiles(photos.dates.gallery), self._tileset.grid
+        centres = tile_centres_m(tiles, grid=grid)[first] if placed is None else placed.mean(axis=1)
         kept = Neighbours(nearest.rows[:, : self._kept], nearest.scores[:, : self._kept])
         return Measurement(
             comparison=comparison,
             ranks=found.ranks,
             nearest=kept,
             own_scores=found.own_scores,
-            distance_m=_distances_m(centres, self._photos, first),
+            distance_m=distances_m(centres, photos.shown.centres_m, first=first),
             placed_m=placed,
             shown=shown,
         )
@@ -288,11 +250,3 @@ class Comparer:
         if told is None:
             return None
         return lambda done, total: told(f"{self._label} {what}", done, total)
-
-
-def _distances_m(
-    centres: NDArray[np.float64], photos: Photos, first: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """float64 [n]: from where the first result says a photo's centre lies to where it does."""
-    apart = centres - photos.shown.centres_m
-    return np.where(first == NO_ROW, np.nan, np.hypot(apart[:, 0], apart[:, 1]))

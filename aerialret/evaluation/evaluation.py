@@ -13,7 +13,7 @@ from aerialret.config import QueryConfig
 from aerialret.evaluation.calibration.figures import absent_figures, calibration_figures
 from aerialret.evaluation.calibration.judged import KEPT, Judged, judged
 from aerialret.evaluation.change import Change, change_between
-from aerialret.evaluation.comparer import RESULTS_KEPT, Comparer, Measurement, StagedProgress
+from aerialret.evaluation.comparer import Comparer
 from aerialret.evaluation.comparisons import (
     Comparison,
     Dates,
@@ -24,6 +24,7 @@ from aerialret.evaluation.figures import by_share, by_value, figures_of
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.located_figures import located_figures
 from aerialret.evaluation.locating import Located, locate_photos, search_errors
+from aerialret.evaluation.measurement import RESULTS_KEPT, Measurement, StagedProgress
 from aerialret.evaluation.photo_answers import pixels_of
 from aerialret.evaluation.photos import Photos, photos_of
 from aerialret.evaluation.pose_errors import PoseErrors

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aerialret.evaluation.comparer import Measurement
+from aerialret.evaluation.measurement import Measurement
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.pose_errors import PoseErrors, pose_errors
 from aerialret.querying.located import location_of

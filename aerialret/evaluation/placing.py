@@ -1,9 +1,12 @@
-"""Placing: how a photo's cells fit its first result goes in, the window that it shows comes out."""
+"""Placing: how a photo's cells fit its first result goes in, where it lies by that comes out."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aerialret.evaluation.windows import Window, on_the_ground
+from aerialret.evaluation.protocols import photographed
+from aerialret.evaluation.windows import ALIGNED, Window, on_the_ground
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import GridFit, best_fit
 from aerialret.network.descriptors import turn_of_view
@@ -54,3 +57,22 @@ def placed_corners_m(
         window = window_of(fit, views=queries.shape[1], rotations=rotations)
         corners[row] = on_the_ground(window.corners(), tile=tiles[first[row]], grid=grid)
     return corners
+
+
+def tile_centres_m(tiles: Sequence[TileId], *, grid: Grid) -> NDArray[np.float64]:
+    """The centres of tiles, x and y: float64 [m, 2]."""
+    return photographed(grid, tiles=tiles, protocol=ALIGNED, seed=0).centres_m
+
+
+def distances_m(
+    found: NDArray[np.float64], true: NDArray[np.float64], *, first: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """From where the first result puts each photo's centre to where it is: float64 [n].
+
+    Args:
+        found: float64 [n, 2], x and y.
+        true: float64 [n, 2].
+        first: int [n], rows of the gallery; `NO_ROW` for none, where there is no distance.
+    """
+    apart = found - true
+    return np.where(first == NO_ROW, np.nan, np.hypot(apart[:, 0], apart[:, 1]))

@@ -16,9 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aerialret.evaluation.change import Change
-from aerialret.evaluation.comparer import RESULTS_KEPT, Measurement
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.locating import Located
+from aerialret.evaluation.measurement import RESULTS_KEPT, Measurement
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.pose_errors import PoseErrors
 from aerialret.evaluation.strata import (

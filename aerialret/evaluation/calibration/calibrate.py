@@ -18,9 +18,10 @@ from aerialret.evaluation.calibration.searches import (
     tile_bounds,
 )
 from aerialret.evaluation.calibration.thresholds import with_thresholds
-from aerialret.evaluation.comparer import Comparer, StagedProgress
+from aerialret.evaluation.comparer import Comparer
 from aerialret.evaluation.comparisons import Comparison, Dates
 from aerialret.evaluation.gallery import GalleryCache
+from aerialret.evaluation.measurement import StagedProgress
 from aerialret.evaluation.photos import Photos, photos_of
 from aerialret.evaluation.ranking import Similarity
 from aerialret.network.checkpoint import Model

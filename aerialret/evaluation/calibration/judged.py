@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aerialret.evaluation.calibration.searches import searches_of_lists, tile_bounds
 from aerialret.evaluation.calibration.thresholds import cross_fitted
-from aerialret.evaluation.comparer import Measurement
+from aerialret.evaluation.measurement import Measurement
 from aerialret.evaluation.photos import Photos
 from aerialret.network.checkpoint import Model
 from aerialret.retrieval.calibration import Calibration, ModelCalibration, read_calibration

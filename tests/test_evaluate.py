@@ -22,13 +22,13 @@ from aerialret.errors import (
 from aerialret.evaluation.change import change_between, edge_map, image_change, mask_change
 from aerialret.evaluation.comparisons import HEADLINE, Dates, comparisons_of
 from aerialret.evaluation.evaluate import evaluate
-from aerialret.evaluation.evaluation import run_evaluation
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.photos import overlapping_neighbours, photos_of
 from aerialret.evaluation.protocols import cut_queries
 from aerialret.evaluation.query_table import tiles_in_scope
 from aerialret.evaluation.ranking import rank_gallery
 from aerialret.evaluation.reranking import reranked
+from aerialret.evaluation.run import run_evaluation
 from aerialret.evaluation.scores import chance_map, scores
 from aerialret.evaluation.strata import (
     SHARE_BINS,

@@ -14,7 +14,7 @@ import rasterio
 from aerialret.config import EvaluateConfig
 from aerialret.errors import ConfigurationError
 from aerialret.evaluation.comparisons import HEADLINE, Dates
-from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.georeferenced import corners_in_file, file_figures, write_located
 from aerialret.evaluation.located_figures import located_figures
 from aerialret.evaluation.located_words import located_lines
@@ -22,6 +22,7 @@ from aerialret.evaluation.locating import rank_after
 from aerialret.evaluation.photo_answers import answer_of
 from aerialret.evaluation.pose_errors import PoseErrors, error_figures, pose_errors
 from aerialret.evaluation.protocols import Photographed
+from aerialret.evaluation.run import run_evaluation
 from aerialret.evaluation.windows import Window
 from aerialret.network.checkpoint import load_model
 from aerialret.querying.photo import Photo

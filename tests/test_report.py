@@ -14,7 +14,7 @@ from PIL import Image as Picture
 
 from aerialret.config import ModelConfig, QueryConfig
 from aerialret.evaluation.comparisons import Dates
-from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report import render_report
 from aerialret.evaluation.report.curves import error_chart, recall_chart
 from aerialret.evaluation.report.frames import (
@@ -29,6 +29,7 @@ from aerialret.evaluation.report.line_chart import Axis, Line, even_ticks, line_
 from aerialret.evaluation.report.misses import worst_misses
 from aerialret.evaluation.report.place_map import legend, place_map
 from aerialret.evaluation.report.wording import comparison_label, headline, metres, percent
+from aerialret.evaluation.run import run_evaluation
 from aerialret.network.checkpoint import load_model
 from aerialret.querying.pictures import PAPER, mask_picture, tile_picture
 from aerialret.retrieval.metrics import recall_at

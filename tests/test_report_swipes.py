@@ -13,9 +13,10 @@ from PIL import Image as Picture
 
 from aerialret.config import ModelConfig, QueryConfig
 from aerialret.evaluation.comparisons import Dates
-from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.report import render_report
 from aerialret.evaluation.report.swipes import RIGHT, SwipeGallery, swipe_gallery
+from aerialret.evaluation.run import run_evaluation
 from aerialret.network.checkpoint import load_model
 from aerialret.pages.swipe import Swipe
 from tests.html_page import Page

@@ -13,7 +13,8 @@ from aerialret.cli.entry import main
 from aerialret.config import IndexConfig, ModelConfig, QueryConfig
 from aerialret.errors import ConfigurationError
 from aerialret.evaluation.comparisons import HEADLINE, Dates
-from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.evaluation import Evaluation
+from aerialret.evaluation.run import run_evaluation
 from aerialret.evaluation.windows import on_the_ground
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.querying.query import PhotoAnswer, query

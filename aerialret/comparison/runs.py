@@ -28,10 +28,10 @@ from aerialret.comparison.records import (
 )
 from aerialret.config import as_plain
 from aerialret.evaluation.comparisons import EVERY, Comparison, Dates, comparisons_of
-from aerialret.evaluation.evaluation import run_evaluation
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.measurement import StagedProgress
 from aerialret.evaluation.query_table import tiles_in_scope
+from aerialret.evaluation.run import run_evaluation
 from aerialret.manifest import already_made, library_versions, read_manifest
 from aerialret.network.checkpoint import Model, load_model
 from aerialret.tiles.tileset import TileSet

@@ -22,11 +22,12 @@ from aerialret.errors import (
     UnknownDateError,
 )
 from aerialret.evaluation.comparisons import Dates
-from aerialret.evaluation.evaluation import Evaluation, run_evaluation
+from aerialret.evaluation.evaluation import Evaluation
 from aerialret.evaluation.georeferenced import file_figures, write_located
 from aerialret.evaluation.measurement import StagedProgress
 from aerialret.evaluation.query_table import tiles_in_scope
 from aerialret.evaluation.report import render_report
+from aerialret.evaluation.run import run_evaluation
 from aerialret.manifest import already_made, hash_file, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
 from aerialret.retrieval.calibration import CALIBRATION_NAME

@@ -68,7 +68,9 @@ class Found:
     @property
     def votes(self) -> dict[Answer, int] | None:
         """How many squares agree on each answer; None where there was one square."""
-        return self.voted and {key: len(voters) for key, voters in self.voted.voters.items()}
+        if self.voted is None:
+            return None
+        return {key: len(voters) for key, voters in self.voted.voters.items()}
 
 
 def of_one_square(

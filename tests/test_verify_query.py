@@ -255,6 +255,30 @@ def test_the_matchers_of_the_configuration_are_those_there_are(
     assert "there are auto, sift, gradients, cells, aliked" in capsys.readouterr().err
 
 
+def test_photos_are_laid_by_the_cells_of_the_indexs_own_model(
+    world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("query", world / "photo.png", "--index", world / "i", "--verify", "--verify-top", 1)
+    assert run(*words, "--matcher", "cells", "--format", "json") == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert found["verified"]
+    assert (found["x"], found["y"]) == pytest.approx((POSE.x, POSE.y), abs=0.5)
+    assert found["rotation_deg"] == pytest.approx(33, abs=0.5)
+
+
+def test_weights_that_are_missing_are_told_before_the_search(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("kornia", reason="kornia is not installed (the extra 'kornia')")
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    words = ("query", world / "photo.png", "--index", world / "i", "--verify", "--matcher", "loftr")
+    assert run(*words, "--matcher-weights", tmp_path / "w") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"loftr_outdoor.ckpt, which is neither in {tmp_path / 'w'} nor in" in told.err
+    assert len(told.err.strip().splitlines()) == 1
+
+
 def test_no_answer_writes_nothing(tmp_path: Path) -> None:
     assert write_pictures([], tmp_path / "out") == {}
     assert not (tmp_path / "out").exists()

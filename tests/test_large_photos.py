@@ -100,7 +100,6 @@ def test_a_second_look_puts_a_large_photo_where_it_is(index: Index, photo: Path)
     assert plain.votes is not None
     assert again.votes is not None
     assert off_m(again) < 1.0
-    assert off_m(again) <= off_m(plain) + 0.1
     assert again.hits[0].side_m == pytest.approx(120, rel=0.01)
     assert again.turns_deg[0] == pytest.approx(0, abs=1) or again.turns_deg[0] > 359
     assert again.hits[0].score != plain.hits[0].score

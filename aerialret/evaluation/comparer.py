@@ -1,6 +1,6 @@
 """Comparers: photos and a gallery go in, measurements of how well each photo is found come out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import numpy as np
@@ -15,14 +15,17 @@ from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.placing import distances_m, placed_corners_m, tile_centres_m
 from aerialret.evaluation.ranking import Ranking, Similarity, rank_gallery
 from aerialret.evaluation.reranking import reranked
-from aerialret.evaluation.second_looks import Looking, looked_again
+from aerialret.evaluation.second_looks import Looking, Seen, looked_again
 from aerialret.evaluation.windows import ALIGNED, Window, on_the_ground
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import dense_similarities
 from aerialret.network.descriptors import Modality, describe_queries
 from aerialret.querying.query import PhotoAnswer
+from aerialret.retrieval.candidates import Candidates
+from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.metrics import similarities
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
+from aerialret.tiles.pixel_store import TileBatch
 from aerialret.tiles.tileset import TileSet
 from aerialret.verification.local_features import LocalFeatures
 from aerialret.verification.reference import ReferenceReader
@@ -101,16 +104,53 @@ class Comparer:
         looking = Looking(
             look=SecondLook(self._model, tile_px=grid.tile_px, modality=comparison.queries),
             reader=self._reader, grid=grid, tiles=self._tileset.tiles(date), date=date,
-            top=self._asking.rerank_top,
         )  # fmt: skip
         return looked_again(
             found,
             looking,
             truth=photos.truth,
-            photo=lambda row: photos.cut(self._tileset, slice(row, row + 1)).batch,
-            windows=lambda row, rows: self._shown(comparison, row, rows),
+            photo=self._photo,
+            candidates=self._candidates(comparison, found),
             progress=self._stage(f"{photos.dates.queries} again by {comparison.queries}"),
         )
+
+    def _candidates(
+        self, comparison: Comparison, found: Ranking
+    ) -> Callable[[int], Sequence[Seen]]:
+        """What of the gallery deserves a second look, for each photo."""
+        date, photos, asking = self._photos.dates.gallery, self._photos, self._asking
+        if self._gallery.windows(date, comparison.gallery) is not None:
+            return partial(self._first_windows, comparison, found)
+        vectors = self._gallery.vectors(date, comparison.gallery)
+        maps = GridMaps(vectors, self._model.layout, device=self._model.device.type)
+        candidates = Candidates(
+            model=self._model, modality=comparison.queries, rotations=asking.rotations,
+            top=asking.rerank_top,
+        )  # fmt: skip
+
+        def of(row: int) -> list[Seen]:
+            views = self._asked(comparison.queries)[row]
+            selected = np.ones(len(vectors), bool)
+            selected[photos.neutral.get(row, [])] = False
+            first = candidates.of(self._photo(row), views, maps, selected=selected)
+            return [Seen.of(each) for each in first]
+
+        return of
+
+    def _first_windows(self, comparison: Comparison, found: Ranking, row: int) -> list[Seen]:
+        """The first results in a gallery of windows that overlap."""
+        nearest = found.nearest
+        rows = nearest.rows[row][: self._asking.rerank_top]
+        rows = rows[rows != NO_ROW]
+        windows = self._shown(comparison, row, rows)
+        return [
+            Seen(row=int(at), searched=float(score), score=float(score), window=window or Window())
+            for at, score, window in zip(rows, nearest.scores[row], windows, strict=False)
+        ]
+
+    def _photo(self, row: int) -> TileBatch:
+        """A photo, alone in a batch."""
+        return self._photos.cut(self._tileset, slice(row, row + 1)).batch
 
     def _placed_again(
         self, first: NDArray[np.int64], shown: tuple[Mapping[int, Window], ...]

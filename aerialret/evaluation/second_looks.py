@@ -8,18 +8,45 @@ from numpy.typing import NDArray
 
 from aerialret.evaluation.ranking import Ranking
 from aerialret.evaluation.windows import Window, on_the_ground
+from aerialret.retrieval.candidates import Candidate
 from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import SecondLook, joint_scores
+from aerialret.verification.second_look import SecondLook, behind, joint_scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A row of the gallery where a photo may lie.
+
+    Attributes:
+        row: Of the gallery; the same row may be seen several times.
+        searched: The row's score by the search.
+        score: Of the photo as it lies here.
+        window: What of the tile it shows.
+    """
+
+    row: int
+    searched: float
+    score: float
+    window: Window
+
+    @classmethod
+    def of(cls, candidate: Candidate) -> "Seen":
+        """A candidate as an evaluation speaks of it."""
+        fit = candidate.fit
+        window = Window(
+            centre_x=fit.x, centre_y=fit.y, side=fit.scale, rotation_deg=-candidate.turn_deg
+        )
+        return cls(row=candidate.row, searched=candidate.searched, score=fit.score, window=window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looking:
-    """How first results are looked at again.
+    """How candidates are looked at again.
 
     Attributes:
         look: Looks.
@@ -27,7 +54,6 @@ class Looking:
         grid: Of the tiles.
         tiles: Of the gallery.
         date: Of the gallery.
-        top: Results of each query that are looked at.
     """
 
     look: SecondLook
@@ -35,20 +61,19 @@ class Looking:
     grid: Grid
     tiles: Sequence[TileId]
     date: str
-    top: int
 
     def again(
-        self, photo: TileBatch, rows: NDArray[np.int64], windows: Sequence[Window | None]
-    ) -> tuple[NDArray[np.float64], list[Window]]:
-        """Scores float64 [k] of a photo and rows of the gallery, and what of each it shows."""
-        tiles = [self.tiles[row] for row in rows]
-        # The search of a grid model tells a window of every tile, as `SecondLook` makes sure.
-        poses = [
-            self._pose(window or Window(), t) for window, t in zip(windows, tiles, strict=True)
-        ]
+        self, photo: TileBatch, seen: Sequence[Seen]
+    ) -> tuple[NDArray[np.float32], list[Window]]:
+        """Joint scores float32 [k] of a photo and its candidates, and what of each it shows."""
+        poses = [self._pose(each.window, self.tiles[each.row]) for each in seen]
         fits = self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
-        shown = [self._window(fit.pose, tile) for fit, tile in zip(fits, tiles, strict=True)]
-        return np.array([fit.score for fit in fits], np.float64), shown
+        shown = [
+            self._window(fit.pose, self.tiles[each.row])
+            for fit, each in zip(fits, seen, strict=True)
+        ]
+        scores = joint_scores([each.score for each in seen], [fit.score for fit in fits])
+        return scores, shown
 
     def _pose(self, window: Window, tile: TileId) -> Pose:
         centre = np.array([window.centre_x, window.centre_y])
@@ -72,7 +97,7 @@ def looked_again(
     *,
     truth: NDArray[np.int64],
     photo: Callable[[int], TileBatch],
-    windows: Callable[[int, NDArray[np.int64]], Sequence[Window | None]],
+    candidates: Callable[[int], Sequence[Seen]],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Ranking, tuple[Mapping[int, Window], ...]]:
     """The ranking by both looks, and what the photo shows of each row that was looked at.
@@ -82,36 +107,63 @@ def looked_again(
         looking: How to look again.
         truth: int [n], the row of each query's place in the gallery; -1 where it has none.
         photo: A query, alone in a batch.
-        windows: What of some rows of the gallery a query shows, by the search.
+        candidates: What is looked at again for a query.
         progress: Told the queries done and the queries in all.
     """
     ranks, own = found.ranks.copy(), found.own_scores.copy()
     rows, scores = found.nearest.rows.copy(), found.nearest.scores.copy()
     shown = []
     for query in range(len(ranks)):
-        there = int((rows[query] != NO_ROW).sum())
-        looked = rows[query, : min(looking.top, there)].copy()
-        again, where = looking.again(photo(query), looked, windows(query, looked))
-        joint = joint_scores(scores[query, :there], again)
-        own[query] = _own_score(own[query], again, joint, looked == truth[query])
-        order = np.argsort(-joint, kind="stable")
-        if ranks[query] != NOT_FOUND and (looked == truth[query]).any():
-            ranks[query] = 1 + int(np.flatnonzero(rows[query, order] == truth[query])[0])
-        rows[query, :there], scores[query, :there] = rows[query, order], joint[order]
-        shown.append(dict(zip(map(int, looked), where, strict=True)))
+        seen = candidates(query)
+        best = _best_of_each_row(seen, *looking.again(photo(query), seen))
+        there = rows[query, : int((rows[query] != NO_ROW).sum())].copy()
+        left = ~np.isin(there, list(best))
+        looked = np.array([each.score for each in best.values()], np.float32)
+        rest = behind(looked, scores[query, : len(there)][left])
+        order = np.concatenate([np.array(list(best), np.int64), there[left]])[: rows.shape[1]]
+        rows[query, : len(order)] = order
+        scores[query, : len(order)] = np.concatenate([looked, rest])[: len(order)]
+        if ranks[query] != NOT_FOUND:
+            ranks[query] = _rank(int(ranks[query]), int(truth[query]), own[query], best)
+        if int(truth[query]) in best:
+            own[query] = best[int(truth[query])].score
+        else:
+            own[query] = behind(looked, own[query : query + 1])[0]
+        shown.append({row: each.window for row, each in best.items()})
         if progress:
             progress(query + 1, len(ranks))
     ranking = replace(found, ranks=ranks, nearest=Neighbours(rows, scores), own_scores=own)
     return ranking, tuple(shown)
 
 
-def _own_score(
-    searched: np.float32,
-    again: NDArray[np.float64],
-    joint: NDArray[np.float32],
-    right: NDArray[np.bool_],
-) -> np.float32:
-    """The right place's score by both looks; see `joint_scores` where it was not looked at."""
-    if right.any():
-        return np.float32(joint[: len(right)][right][0])
-    return np.float32((searched + min(again, default=0.0)) / 2)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """The best look at one row: its joint score, the row's score by the search, what it shows."""
+
+    score: np.float32
+    searched: float
+    window: Window
+
+
+def _best_of_each_row(
+    seen: Sequence[Seen], scores: NDArray[np.float32], windows: Sequence[Window]
+) -> dict[int, _Looked]:
+    """The rows that were looked at, the best first."""
+    best: dict[int, _Looked] = {}
+    for number in np.argsort(-scores, kind="stable").tolist():
+        each = seen[number]
+        looked = _Looked(score=scores[number], searched=each.searched, window=windows[number])
+        best.setdefault(each.row, looked)
+    return best
+
+
+def _rank(searched: int, truth: int, own: np.float32, best: Mapping[int, _Looked]) -> int:
+    """The rank of the right place after a second look.
+
+    Where it was not looked at, all that were are before it, and of the others those that were
+    before it in the search.
+    """
+    if truth in best:
+        return 1 + list(best).index(truth)
+    ahead = sum(1 for each in best.values() if each.searched >= own)
+    return max(searched - ahead, 1) + len(best)

@@ -5,7 +5,7 @@ is tried. Their score is the mean cosine of the cells that meet, at the best tur
 position. Everything is a convolution, so it runs where the network runs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -70,6 +70,20 @@ class GridLayout:
         """Numbers in a tile's vector."""
         return self.channels * sum(side * side for side in self.cells)
 
+    def nearer(self, factor: float) -> tuple["GridLayout", slice] | None:
+        """The layout for photos seen `factor` times as large, and which scales it still has.
+
+        None where no tile has as many cells.
+        """
+        template = round(factor * self.template)
+        first = sum(side < template for side in self.cells)
+        cells = self.cells[first:]
+        if not cells:
+            return None
+        scales = tuple(template / side for side in cells)
+        layout = replace(self, template=template, cells=cells, scales=scales)
+        return layout, slice(first, None)
+
     def maps(self, gallery: Tensor) -> list[Tensor]:
         """Float [m, channels, side, side] for each scale, from vectors float [m, length]."""
         ends = np.cumsum([self.channels * side * side for side in self.cells]).tolist()
@@ -131,6 +145,19 @@ def dense_similarities(
     return scores
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileFit:
+    """One of the tiles that a photo fits well at some scale.
+
+    Attributes:
+        row: Of the tile.
+        fit: Where the photo fits it best at this scale.
+    """
+
+    row: int
+    fit: GridFit
+
+
 def best_fit(
     query: NDArray[np.float32],
     tile: Cells,
@@ -142,21 +169,82 @@ def best_fit(
 
     The position is that of the peak of a parabola through the best cell and its neighbours.
     """
-    best = GridFit(score=-np.inf, view=0, scale=1.0, x=0.5, y=0.5)
     with torch.inference_mode():
         asked = torch.from_numpy(query)[None].to(device)
         maps = layout.maps(torch.from_numpy(tile)[None].to(device, torch.float32))
-        for cells, side, scale in zip(maps, layout.cells, layout.scales, strict=True):
-            scores = _laid_over(asked, cells, layout)[0, 0].cpu().numpy()
-            view, row, column = np.unravel_index(int(scores.argmax()), scores.shape)
-            if scores[view, row, column] > best.score:
-                down, across = _peak(scores[view], int(row), int(column))
-                half = layout.template / 2
-                best = GridFit(
-                    score=float(scores[view, row, column]), view=int(view), scale=scale,
-                    x=(across + half) / side, y=(down + half) / side,
-                )  # fmt: skip
-    return best
+        fits = [_fit(asked, cells, layout, scale) for scale, cells in enumerate(maps)]
+    return max(fits, key=lambda fit: fit.score)
+
+
+def scores_by_scale(
+    query: NDArray[np.float32], gallery: Cells, *, layout: GridLayout, device: torch.device
+) -> NDArray[np.float32]:
+    """How well a photo fits each tile at each scale: float32 [scales, m].
+
+    Args:
+        query: float32 [V, T], a photo's vectors.
+        gallery: float32 or float16 [m, L].
+        layout: Of the model that made them.
+        device: Where to compute.
+    """
+    kind = torch.bfloat16 if multiplies_bfloat16(device) else torch.float32
+    scores = np.empty((len(layout.cells), len(gallery)), np.float32)
+    with torch.inference_mode():
+        asked = torch.from_numpy(query)[None].to(device, kind)
+        for start in range(0, len(gallery), TILES_AT_ONCE):
+            some = torch.from_numpy(gallery[start : start + TILES_AT_ONCE]).to(device, kind)
+            for scale, cells in enumerate(layout.maps(some)):
+                best = _laid_over(asked, cells, layout)[:, 0].amax(dim=(1, 2, 3))
+                scores[scale, start : start + len(some)] = best.float().cpu().numpy()
+    return scores
+
+
+def first_fits(
+    query: NDArray[np.float32],
+    gallery: Cells,
+    scores: NDArray[np.float32],
+    *,
+    layout: GridLayout,
+    device: torch.device,
+    each: int,
+) -> list[TileFit]:
+    """Where a photo fits the first tiles of every scale, scale by scale.
+
+    Tiles fit by chance the better, the more positions a scale has, so that a list of all scales
+    together holds few of the others.
+
+    Args:
+        query: float32 [V, T].
+        gallery: float32 or float16 [m, L].
+        scores: float32 [scales, m], see `scores_by_scale`; -inf for what is left out.
+        layout: Of the model that made them.
+        device: Where to compute.
+        each: Tiles of each scale.
+    """
+    found = []
+    with torch.inference_mode():
+        asked = torch.from_numpy(query)[None].to(device)
+        for scale, own in enumerate(scores):
+            rows = np.argsort(-own, kind="stable")[:each]
+            rows = rows[np.isfinite(own[rows])]
+            some = torch.from_numpy(gallery[rows]).to(device, torch.float32)
+            maps = layout.maps(some)[scale]
+            for number, row in enumerate(map(int, rows)):
+                fit = _fit(asked, maps[number : number + 1], layout, scale)
+                found.append(TileFit(row=row, fit=fit))
+    return found
+
+
+def _fit(asked: Tensor, cells: Tensor, layout: GridLayout, scale: int) -> GridFit:
+    """Where a photo (float32 [1, V, T]) fits one tile's cells at one scale best."""
+    scores = _laid_over(asked, cells, layout)[0, 0].cpu().numpy()
+    view, row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+    down, across = _peak(scores[view], int(row), int(column))
+    half, side = layout.template / 2, layout.cells[scale]
+    return GridFit(
+        score=float(scores[view, row, column]), view=int(view), scale=layout.scales[scale],
+        x=(across + half) / side, y=(down + half) / side,
+    )  # fmt: skip
 
 
 def _scores(asked: Tensor, maps: list[Tensor], layout: GridLayout) -> Tensor:

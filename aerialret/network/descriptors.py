@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from aerialret.network.checkpoint import Model
+from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import Pictures, pictures, resized, whole_pictures
 from aerialret.network.methods import vector_length
 from aerialret.network.turns import turned
@@ -77,6 +78,30 @@ def describe_queries(
             ]
             parts.append(torch.cat(turns, dim=1).cpu().numpy())
     return np.concatenate(parts)
+
+
+def photo_grids(
+    model: Model, batch: TileBatch, *, cells: int, modality: Modality, rotations: int
+) -> NDArray[np.float32]:
+    """Queries as grids of another number of cells than the search's: float32 [n, V, T].
+
+    Args:
+        model: With the head `grid`.
+        batch: The queries.
+        cells: On a side of a photo.
+        modality: What they are described by.
+        rotations: Turns, as in `describe_queries`.
+    """
+    side = cells * model.layout.stride_px
+    with torch.inference_mode():
+        whole = whole_pictures(batch, config=model.config, device=model.device)
+        seen = resized(whole, side=side)
+        circle = inscribed_circle(cells).to(model.device)
+        turns = [
+            (grid_cells(model.network, _turned(seen, 360 * k / rotations), modality) * circle)
+            for k in range(rotations)
+        ]
+        return torch.stack(turns, dim=1).flatten(2).cpu().numpy()
 
 
 def turn_of_view(view: int, *, views: int, rotations: int) -> float:

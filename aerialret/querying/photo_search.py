@@ -75,10 +75,16 @@ def search_photos(
     ]
     results = _searched(descriptors, asked, index=index, top=most, dates=dates, area=area)
     found = []
-    for photo, batch, hits in zip(photos, batches, results, strict=True):
+    for photo, batch, hits, each in zip(photos, batches, results, asked, strict=True):
         turns = [_turns(some, views, rotations) for some in hits]
         if photo.scan is None or len(hits) == 1:
-            found.append(_at_once(photo, batch, hits[0], turns[0], looks))
+            best, turned = hits[0], turns[0]
+            if looks:
+                best, turned = looks.again(
+                    batch, best, turned, views=descriptors[each.squares[0]], selected=selected,
+                    shown_m=each.shown_m,
+                )  # fmt: skip
+            found.append(_at_once(photo, best, turned))
             continue
         seen = _seen(photo.scan, batch, hits, turns)
         voted = by_votes(
@@ -129,16 +135,8 @@ def _searched(
     return [[hits[square] for square in each.squares] for each in asked]
 
 
-def _at_once(
-    photo: Photo,
-    batch: TileBatch,
-    hits: list[Hit],
-    turns: tuple[float, ...],
-    looks: SecondLooks | None,
-) -> Found:
+def _at_once(photo: Photo, hits: list[Hit], turns: tuple[float, ...]) -> Found:
     """The hits of a photo that was not cut into squares."""
-    if looks:
-        hits, turns = looks.again(batch, hits, turns)
     if photo.scan is None:
         return Found(hits=tuple(hits), turns_deg=turns)
     return of_one_square(photo.scan, photo.scan.cuts[0].square, hits, turns)

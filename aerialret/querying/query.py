@@ -131,7 +131,7 @@ def query(
         vectors=vectors, classes=classes, vector_crs=vector_crs, ortho_crs=photo_crs
     )
     reading = replace(reading, sides_m=sides_compared_m(index), between=index.model.config.is_grid)
-    looks, missed = _second_looks(index, rerank=rerank, top=rerank_top)
+    looks, missed = _second_looks(index, rerank=rerank, top=rerank_top, rotations=rotations)
     answers: list[PhotoAnswer] = []
     rejected: list[RejectedPhoto] = []
     for start in range(0, len(photos), batch_size):
@@ -184,13 +184,13 @@ def _fitting(photo: Photo, index: Index) -> Photo:
 
 
 def _second_looks(
-    index: Index, *, rerank: str, top: int
+    index: Index, *, rerank: str, top: int, rotations: int
 ) -> tuple[SecondLooks | None, tuple[str, ...]]:
     """What looks at answers again; or nothing, and why not where it was asked for."""
     if rerank != "cells":
         return None, ()
     try:
-        return SecondLooks.of(index, top=top), ()
+        return SecondLooks.of(index, top=top, rotations=rotations), ()
     except MissingInputError as error:
         return None, (str(error),)
 

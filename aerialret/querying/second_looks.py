@@ -1,18 +1,22 @@
 """Second looks of a query: a square and its hits go in, the hits in a better order come out."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aerialret.errors import MissingInputError
 from aerialret.network.descriptors import modalities_of
+from aerialret.retrieval.candidates import Candidates
+from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.index_store import Index
-from aerialret.retrieval.search import Hit
+from aerialret.retrieval.search import Hit, hits_of_candidates
+from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import Fit, SecondLook, joint_scores
+from aerialret.verification.second_look import Fit, SecondLook, behind, joint_scores
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,59 +24,99 @@ class SecondLooks:
     """How first hits are looked at again.
 
     Attributes:
+        index: Was searched.
         look: Looks.
         reader: Reads what lies there.
-        tile_px: Side of a square in pixels.
-        top: Hits of each square that are looked at.
+        candidates: What deserves a second look.
     """
 
+    index: Index
     look: SecondLook
     reader: ReferenceReader
-    tile_px: int
-    top: int
+    candidates: Candidates
+
+    @property
+    def tile_px(self) -> int:
+        """Side of a square in pixels."""
+        return self.index.grid.tile_px
+
+    @property
+    def top(self) -> int:
+        """See `Candidates.top`."""
+        return self.candidates.top
 
     @classmethod
-    def of(cls, index: Index, *, top: int) -> "SecondLooks":
+    def of(cls, index: Index, *, top: int, rotations: int) -> "SecondLooks":
         """Second looks at the tiles of an index.
+
+        Args:
+            index: Is searched.
+            top: Candidates for a second look, see `Candidates.top`.
+            rotations: Turns that the search tries.
 
         Raises:
             ConfigurationError: The index's model has no cells.
             MissingInputError: The tile set of the index is no longer there.
         """
-        model, tile_px = index.model, index.grid.tile_px
-        look = SecondLook(model, tile_px=tile_px, modality=modalities_of(model.config)[0])
+        model, modality = index.model, modalities_of(index.model.config)[0]
+        look = SecondLook(model, tile_px=index.grid.tile_px, modality=modality)
         if index.tileset is None:
             raise MissingInputError(
                 f"the tile set {index.manifest.facts['tile_set']} of index {index.folder} is not "
                 "there, so that answers were not looked at a second time"
             )
-        return cls(look=look, reader=ReferenceReader(index.tileset), tile_px=tile_px, top=top)
+        candidates = Candidates(model=model, modality=modality, rotations=rotations, top=top)
+        reader = ReferenceReader(index.tileset)
+        return cls(index=index, look=look, reader=reader, candidates=candidates)
 
     def again(
-        self, square: TileBatch, hits: Sequence[Hit], turns_deg: Sequence[float]
+        self,
+        square: TileBatch,
+        hits: Sequence[Hit],
+        turns_deg: Sequence[float],
+        *,
+        views: Descriptors,
+        selected: NDArray[np.bool_] | None = None,
+        shown_m: float | None = None,
     ) -> tuple[list[Hit], tuple[float, ...]]:
-        """The hits in their new order, and the turn of each.
+        """The hits by both looks, the best first, and the turn of each; as many as there were.
 
         Args:
             square: What was searched, alone in a batch.
             hits: The best first.
             turns_deg: Of the square, for each hit.
+            views: float32 [V, T], what the search compared.
+            selected: bool [m], the tiles of the index that may be found; None for all.
+            shown_m: Side of the ground that the square shows, where it is known.
         """
-        looked = list(zip(hits, turns_deg, strict=True))[: self.top]
-        poses = [self._pose(*each) for each in looked]
-        fits = self.look.fits_at(square, poses, [hit.date for hit, _ in looked], self.reader)
-        scores = joint_scores(
-            np.array([hit.score for hit in hits]), np.array([fit.score for fit in fits])
+        seen = self._seen(square, views, selected, shown_m)
+        poses = [self._pose(*each) for each in seen]
+        fits = self.look.fits_at(square, poses, [hit.date for hit, _ in seen], self.reader)
+        scores = joint_scores([hit.score for hit, _ in seen], [fit.score for fit in fits])
+        found: dict[tuple[str, str], tuple[Hit, float]] = {}
+        for number in np.argsort(-scores, kind="stable").tolist():
+            hit, fit = seen[number][0], fits[number]
+            placed = replace(self._placed(hit, fit), score=float(scores[number]))
+            found.setdefault((hit.place, hit.date), (placed, fit.pose.rotation_deg % 360))
+        ordered = [*found.values(), *_left(hits, turns_deg, found, scores)][: len(hits)]
+        again = [replace(hit, rank=rank) for rank, (hit, _) in enumerate(ordered, start=1)]
+        return again, tuple(turn for _, turn in ordered)
+
+    def _seen(
+        self,
+        square: TileBatch,
+        views: Descriptors,
+        selected: NDArray[np.bool_] | None,
+        shown_m: float | None,
+    ) -> list[tuple[Hit, float]]:
+        """What is looked at again, and the turn of the square at each."""
+        maps = self.index.vectors
+        assert isinstance(maps, GridMaps), "a second look is made of a grid model's index"
+        first = self.candidates.of(
+            square, views, maps, selected=selected, sides_m=self.index.sides_m, shown_m=shown_m
         )
-        placed = [self._placed(hit, fit) for (hit, _), fit in zip(looked, fits, strict=True)]
-        placed += hits[len(placed) :]
-        turns = [fit.pose.rotation_deg % 360 for fit in fits] + list(turns_deg[len(fits) :])
-        order = np.argsort(-scores, kind="stable").tolist()
-        again = [
-            replace(placed[number], rank=rank, score=float(scores[number]))
-            for rank, number in enumerate(order, start=1)
-        ]
-        return again, tuple(turns[number] for number in order)
+        hits = hits_of_candidates(self.index, first, selected=selected)
+        return [(hit, each.turn_deg) for hit, each in zip(hits, first, strict=True)]
 
     def fits(
         self, square: TileBatch, poses: Sequence[Pose], dates: Sequence[str], *, side: int
@@ -102,3 +146,22 @@ class SecondLooks:
 
 def _zoomed(pose: Pose, factor: float) -> Pose:
     return replace(pose, metres_per_px=pose.metres_per_px * factor)
+
+
+def _left(
+    hits: Sequence[Hit],
+    turns_deg: Sequence[float],
+    looked: Container[tuple[str, str]],
+    joint: NDArray[np.float32],
+) -> list[tuple[Hit, float]]:
+    """Hits of the search that were not looked at again, behind all that were."""
+    left = [
+        (hit, turn)
+        for hit, turn in zip(hits, turns_deg, strict=True)
+        if (hit.place, hit.date) not in looked
+    ]
+    scores = behind(joint, np.array([hit.score for hit, _ in left]))
+    return [
+        (replace(hit, score=float(score)), turn)
+        for (hit, turn), score in zip(left, scores, strict=True)
+    ]

@@ -15,7 +15,16 @@ from safetensors.numpy import save_file
 
 from aerialret.errors import NotAnArtefactError
 from aerialret.network.checkpoint import choose_device
-from aerialret.network.dense import GridFit, GridLayout, best_fit, dense_similarities
+from aerialret.network.dense import (
+    Cells,
+    GridFit,
+    GridLayout,
+    TileFit,
+    best_fit,
+    dense_similarities,
+    first_fits,
+    scores_by_scale,
+)
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 
@@ -26,14 +35,12 @@ class GridMaps:
     """Tiles that photos are laid over.
 
     Args:
-        cells: float16 [m, L], see `GridLayout`.
+        cells: float16 [m, L], see `GridLayout`; float32 will do where they are not written.
         layout: How the cells lie in it.
         device: Where to compare: auto, cpu or cuda.
     """
 
-    def __init__(
-        self, cells: NDArray[np.float16], layout: GridLayout, *, device: str = "auto"
-    ) -> None:
+    def __init__(self, cells: Cells, layout: GridLayout, *, device: str = "auto") -> None:
         self._cells, self.layout = cells, layout
         self._device = choose_device(device)
 
@@ -67,6 +74,26 @@ class GridMaps:
         best = np.take_along_axis(scores, order, axis=1)
         found.scores[:, : order.shape[1]] = np.minimum(best, 1.0)
         return found
+
+    def scores_by_scale(self, query: Descriptors) -> NDArray[np.float32]:
+        """How well a photo (float32 [V, T]) fits each tile at each scale: float32 [scales, m]."""
+        return scores_by_scale(query, self._cells, layout=self.layout, device=self._device)
+
+    def first_fits(
+        self, query: Descriptors, scores: NDArray[np.float32], *, each: int
+    ) -> list[TileFit]:
+        """See `aerialret.network.dense.first_fits`."""
+        return first_fits(
+            query, self._cells, scores, layout=self.layout, device=self._device, each=each
+        )
+
+    def nearer(self, factor: float) -> "GridMaps | None":
+        """The same tiles for photos seen `factor` times as large; None where they are too small."""
+        found = self.layout.nearer(factor)
+        if found is None:
+            return None
+        layout, scales = found
+        return GridMaps(self.only(scales)._cells, layout, device=str(self._device))
 
     def only(self, scales: slice) -> "GridMaps":
         """The same tiles at some of their scales, which must follow one another; not copied."""

@@ -1,5 +1,6 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from aerialret.errors import NothingToDoError
 from aerialret.retrieval.best_windows import best_windows
+from aerialret.retrieval.candidates import Candidate
 from aerialret.retrieval.engines import SearchEngine
 from aerialret.retrieval.grid_maps import GridMaps, fits_of
 from aerialret.retrieval.hits import Hit, at_place, hits_of, hits_of_fits
@@ -19,7 +21,7 @@ from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
 from aerialret.tiles.grid import TileId
 
-__all__ = ["Hit", "best_of_views", "search", "select_tiles"]
+__all__ = ["Hit", "best_of_views", "hits_of_candidates", "search", "select_tiles"]
 
 
 def search(
@@ -124,13 +126,44 @@ def _hits_by_fit(
         if row == NO_ROW or len(found) == top:
             break
         (hit,) = hits_of_fits(index, row[None], score[None], [maps.fit(views, int(row))])
-        tile = index.grid.tile_at(x=hit.x, y=hit.y)
-        number = index.place_number(tile, date=hit.date)
-        if number is None:
-            tile, number = hit.tile, int(index.place_numbers[row])
+        tile, number = _place_of(index, hit, int(row))
         if number in places and number not in found:
             found[number] = at_place(hit, tile, index=index, rank=len(found) + 1)
     return list(found.values())
+
+
+def _place_of(index: Index, hit: Hit, row: int) -> tuple[TileId, int]:
+    """The cell that holds a photo's centre and its place's number, or those of its window."""
+    tile = index.grid.tile_at(x=hit.x, y=hit.y)
+    number = index.place_number(tile, date=hit.date)
+    return (hit.tile, int(index.place_numbers[row])) if number is None else (tile, number)
+
+
+def hits_of_candidates(
+    index: Index,
+    candidates: Sequence[Candidate],
+    *,
+    selected: NDArray[np.bool_] | None = None,
+) -> list[Hit]:
+    """Candidates for a second look as hits, in their order; a place may be among them repeatedly.
+
+    Args:
+        index: Holds them.
+        candidates: Rows of the index and how a photo fits them.
+        selected: bool [m], the tiles that may be found; None for all.
+    """
+    rows = np.array([each.row for each in candidates], np.int64)
+    scores = np.array([each.fit.score for each in candidates], np.float32)
+    hits = hits_of_fits(index, rows, scores, [each.fit for each in candidates])
+    if not index.has_windows:
+        return hits
+    numbers = index.place_numbers if selected is None else index.place_numbers[selected]
+    allowed = set(numbers.tolist())
+    placed = [(hit, *_place_of(index, hit, int(row))) for hit, row in zip(hits, rows, strict=True)]
+    return [
+        at_place(hit, tile, index=index, rank=hit.rank) if number in allowed else hit
+        for hit, tile, number in placed
+    ]
 
 
 def best_of_views(

@@ -27,7 +27,6 @@ from torch.nn.functional import (
 from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import GridLayout
-from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import (
     Pictures,
     covered,
@@ -136,7 +135,10 @@ class SecondLook:
         return Bounds(pose.x - reach, pose.y - reach, pose.x + reach, pose.y + reach)
 
     def _kernels(self, photo: TileBatch) -> Tensor:
-        """The photo's cells at every further turn and scale: float [turns * zooms, c, t, t]."""
+        """The photo's cells at every further turn and scale: float [turns * zooms, c, t, t].
+
+        All of the square counts, not the inscribed circle alone as in the search.
+        """
         model, side = self._model, self._cells
         whole = whole_pictures(photo, config=model.config, device=model.device)
         seen = resized(whole, side=self._photo_px)
@@ -146,8 +148,8 @@ class SecondLook:
         matrices = torch.stack([_turn(*step) for step in product(TURNS_DEG, ZOOMS)]).to(cells)
         places = affine_grid(matrices, [len(matrices), *layers.shape[1:]], align_corners=False)
         many = layers.expand(len(matrices), -1, -1, -1)
-        warped = grid_sample(many, places, align_corners=False, padding_mode="border")
-        weights = warped[:, -1:] * (inscribed_circle(side).to(cells) > 0)
+        warped = grid_sample(many, places, align_corners=False, padding_mode="zeros")
+        weights = warped[:, -1:]
         total = weights.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
         return normalize(warped[:, :-1], dim=1) * weights / total
 
@@ -210,23 +212,27 @@ class SecondLook:
         return Fit(score=float(grid[turn, zoom, row, column]), pose=better)
 
 
-def joint_scores(
-    searched: NDArray[np.floating], looked: NDArray[np.floating]
-) -> NDArray[np.float32]:
-    """Scores that order n answers of which the first k were looked at again: float32 [n].
-
-    The mean of both cosines. Those that were not looked at count as the worst that were, so that
-    they stay behind all of them.
+def joint_scores(searched: Sequence[float], looked: Sequence[float]) -> NDArray[np.float32]:
+    """Scores of k candidates by both looks: float32 [k], the mean of both cosines.
 
     Args:
-        searched: float [n], scores of the search, decreasing.
-        looked: float [k], scores of the second look.
+        searched: float [k], of the photo as the search lays it there.
+        looked: float [k], of the second look.
     """
-    rest = np.full(len(searched) - len(looked), min(looked, default=0.0))
-    joint: NDArray[np.float32] = ((searched + np.concatenate([looked, rest])) / 2).astype(
-        np.float32
-    )
+    joint: NDArray[np.float32] = np.mean([searched, looked], axis=0).astype(np.float32)
     return joint
+
+
+def behind(looked: NDArray[np.float32], searched: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scores of what was not looked at again, in its order and behind all that was: float32 [n].
+
+    Args:
+        looked: float [k], joint scores.
+        searched: float [n], scores of the search.
+    """
+    worst = float(min(looked, default=1.0))
+    rest: NDArray[np.float32] = np.minimum((searched + worst) / 2, worst).astype(np.float32)
+    return rest
 
 
 def _codes(reference: Reference) -> Mask:

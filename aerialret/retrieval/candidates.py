@@ -1,0 +1,150 @@
+"""Candidates: a photo and tiles as grids of cells go in, what deserves a second look comes out.
+
+The search orders tiles by their best fit at any scale. Here the first tiles of *every* scale count,
+so that scales at which much fits by chance do not keep out the others; and the photo is laid over
+the tiles once more, seen larger and at more turns: a photo that shows much ground is too coarse at
+the size of the search.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerialret.network.checkpoint import Model
+from aerialret.network.dense import GridFit, TileFit
+from aerialret.network.descriptors import Modality, photo_grids
+from aerialret.retrieval.grid_maps import GridMaps
+from aerialret.retrieval.known_sides import TOLERANCE
+from aerialret.tiles.arrays import Descriptors
+from aerialret.tiles.pixel_store import TileBatch
+
+NEARER = 1.5
+"""How much larger a photo is seen, and how many more turns of it are tried, the second time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A tile and where in it a photo may lie; a tile can be several, at different scales.
+
+    Attributes:
+        row: Of the tile.
+        searched: How well the photo fits the tile by the search, wherever in it.
+        fit: Where; its score is by this fit.
+        turn_deg: Counter-clockwise turn that brings the photo to north up.
+    """
+
+    row: int
+    searched: float
+    fit: GridFit
+    turn_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidates:
+    """What of a gallery deserves a second look.
+
+    Attributes:
+        model: With the head `grid`.
+        modality: What may be looked at.
+        rotations: Turns that the search tries.
+        top: Candidates of the search, and of the search that sees photos larger: of each of their
+            scales as many.
+    """
+
+    model: Model
+    modality: Modality
+    rotations: int
+    top: int
+
+    def of(
+        self,
+        square: TileBatch,
+        views: Descriptors,
+        maps: GridMaps,
+        *,
+        selected: NDArray[np.bool_] | None = None,
+        sides_m: NDArray[np.float64] | None = None,
+        shown_m: float | None = None,
+    ) -> list[Candidate]:
+        """The candidates of one photo.
+
+        Args:
+            square: The photo, alone in a batch.
+            views: float32 [V, T], what the search compares.
+            maps: The gallery.
+            selected: bool [m], the tiles that may be found; None for all.
+            sides_m: float64 [m], the ground that each tile shows; needed with `shown_m`.
+            shown_m: Side of the ground that the photo shows, where it is known: of each tile the
+                scales next to it count and no other.
+        """
+        known = None if shown_m is None or sides_m is None else _Known.of(maps, sides_m / shown_m)
+        scores = _that_count(maps.scores_by_scale(views), maps, selected, known)
+        best = scores.max(axis=0)
+        found = self._turned(self._first(maps, views, scores), best, self.rotations)
+        larger = maps.nearer(NEARER)
+        if larger is None:
+            return found
+        turns = max(1, int(NEARER * self.rotations))
+        grids = photo_grids(
+            self.model, square, cells=larger.layout.template, modality=self.modality,
+            rotations=turns,
+        )[0]  # fmt: skip
+        scores = _that_count(larger.scores_by_scale(grids), larger, selected, known)
+        return found + self._turned(self._first(larger, grids, scores), best, turns)
+
+    def _first(
+        self, maps: GridMaps, views: Descriptors, scores: NDArray[np.float32]
+    ) -> list[TileFit]:
+        return maps.first_fits(views, scores, each=math.ceil(self.top / len(scores)))
+
+    def _turned(
+        self, fits: list[TileFit], best: NDArray[np.float32], rotations: int
+    ) -> list[Candidate]:
+        return [
+            Candidate(
+                row=each.row, searched=float(best[each.row]), fit=each.fit,
+                turn_deg=360.0 * each.fit.view / rotations,
+            )
+            for each in fits
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The ground that a photo shows, where it is known.
+
+    Attributes:
+        sides: float64 [m], the tiles' sides over the photo's.
+        most: Logarithm of the factor by which what is compared may differ from it.
+    """
+
+    sides: NDArray[np.float64]
+    most: float
+
+    @classmethod
+    def of(cls, maps: GridMaps, sides: NDArray[np.float64]) -> "_Known":
+        """With the nearest scale of `maps` at least."""
+        nearest = float(_off(maps, sides).min(initial=np.inf))
+        return cls(sides, max(math.log(TOLERANCE), nearest) + 1e-9)
+
+
+def _off(maps: GridMaps, sides: NDArray[np.float64]) -> NDArray[np.float64]:
+    off: NDArray[np.float64] = np.abs(np.log(np.outer(maps.layout.scales, sides)))
+    return off
+
+
+def _that_count(
+    scores: NDArray[np.float32],
+    maps: GridMaps,
+    selected: NDArray[np.bool_] | None,
+    known: _Known | None,
+) -> NDArray[np.float32]:
+    """Scores float32 [scales, m], -inf for tiles and scales that are left out."""
+    counts = np.ones(scores.shape, bool)
+    if selected is not None:
+        counts &= selected
+    if known is not None:
+        counts &= _off(maps, known.sides) <= known.most
+    return np.where(counts, scores, np.float32(-np.inf))

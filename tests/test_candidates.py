@@ -1,0 +1,158 @@
+"""What deserves a second look: the first tiles of every scale, and of photos seen larger."""
+
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from aerialret.config import ModelConfig
+from aerialret.network.checkpoint import Model, load_model
+from aerialret.network.dense import GridLayout
+from aerialret.network.descriptors import describe_queries, describe_tiles, photo_grids
+from aerialret.network.grid_head import inscribed_circle
+from aerialret.retrieval.candidates import NEARER, Candidate, Candidates
+from aerialret.retrieval.grid_maps import GridMaps
+from aerialret.tiles.pixel_store import TileBatch
+from aerialret.tiles.tileset import TileSet
+
+from .tiny_tileset import tiny_model, tiny_tileset
+
+CONFIG = ModelConfig(
+    backbone="resnet18", trunk="layer3", weights="none", head="grid", grid_channels=6,
+    input="image", input_px=64, gallery_scales=(0.5, 0.6, 1.0),
+)  # fmt: skip
+ROTATIONS = 4
+LAYOUT = GridLayout(
+    channels=3, template=4, cells=(4, 5, 7, 9), scales=(1, 0.8, 4 / 7, 4 / 9), stride_px=16
+)
+
+
+@pytest.fixture(scope="module")
+def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
+    return tiny_tileset(tmp_path_factory.mktemp("t") / "tiles", tile_px=64, cols=3, rows=2)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, tileset: TileSet) -> Model:
+    folder = tiny_model(tmp_path_factory.mktemp("m") / "model", tileset, config=CONFIG)
+    return load_model(folder, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def maps(tileset: TileSet, model: Model) -> GridMaps:
+    tiles = tileset.tiles("2004")
+    cells = describe_tiles(model, tileset, date="2004", tiles=tiles, modality="image")
+    return GridMaps(cells, model.layout, device="cpu")
+
+
+def square_of(tileset: TileSet) -> TileBatch:
+    return tileset.read("2019", tileset.tiles("2019")[2:3])
+
+
+def found(
+    tileset: TileSet, model: Model, maps: GridMaps, *, top: int, **known: object
+) -> list[Candidate]:
+    square = square_of(tileset)
+    views = describe_queries(model, square, modality="image", rotations=ROTATIONS)[0]
+    candidates = Candidates(model=model, modality="image", rotations=ROTATIONS, top=top)
+    return candidates.of(square, views, maps, **known)  # type: ignore[arg-type]
+
+
+def slow_scores(
+    maps: GridMaps, views: NDArray[np.float32], scale: int
+) -> dict[tuple[int, int, int, int], float]:
+    """The score of every tile, view, row and column at one scale."""
+    layout = maps.layout
+    t, c, side = layout.template, layout.channels, layout.cells[scale]
+    start = sum(c * s * s for s in layout.cells[:scale])
+    cells = maps.vectors()[:, start : start + c * side * side].reshape(-1, c, side, side)
+    weight = float(inscribed_circle(t).max())
+    scores = {}
+    for tile in range(len(cells)):
+        for view, kernel in enumerate(views.reshape(-1, c, t, t)):
+            for row in range(side - t + 1):
+                for col in range(side - t + 1):
+                    met = cells[tile, :, row : row + t, col : col + t] * kernel
+                    scores[tile, view, row, col] = float(met.sum()) * weight
+    return scores
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_the_first_tiles_of_every_scale_are_those_of_a_slow_loop(each: int) -> None:
+    rng = np.random.default_rng(3)
+    maps = GridMaps(rng.normal(size=(7, LAYOUT.length)).astype(np.float16), LAYOUT, device="cpu")
+    views = rng.normal(size=(2, 3 * 16)).astype(np.float32) / 10
+    scores = maps.scores_by_scale(views)
+    fits = maps.first_fits(views, scores, each=each)
+    assert len(fits) == each * len(LAYOUT.cells)
+    for scale, side in enumerate(LAYOUT.cells):
+        slow = slow_scores(maps, views, scale)
+        best = [max(slow[k] for k in slow if k[0] == tile) for tile in range(7)]
+        assert scores[scale] == pytest.approx(best, abs=0.05)  # rounded to bfloat16 where quicker
+        mine = fits[scale * each : (scale + 1) * each]
+        assert {m.row for m in mine} <= set(np.argsort(best)[-each - 1 :].tolist())
+        for one in mine:
+            (_, view, row, col), score = max(
+                ((k, v) for k, v in slow.items() if k[0] == one.row), key=lambda pair: pair[1]
+            )
+            assert (one.fit.view, one.fit.score) == (view, pytest.approx(score, abs=1e-4))
+            assert one.fit.scale == LAYOUT.scales[scale]
+            assert one.fit.x * side == pytest.approx(col + 2, abs=0.51)
+            assert one.fit.y * side == pytest.approx(row + 2, abs=0.51)
+
+
+def test_photos_seen_larger_are_laid_over_the_same_cells(
+    tileset: TileSet, model: Model, maps: GridMaps
+) -> None:
+    larger = maps.nearer(NEARER)
+    assert larger is not None
+    assert larger.layout.template == 6
+    assert larger.layout.cells == tuple(side for side in maps.layout.cells if side >= 6)
+    assert maps.nearer(5.0) is None
+    grids = photo_grids(model, square_of(tileset), cells=6, modality="image", rotations=3)
+    assert grids.shape == (1, 3, model.layout.channels * 36)
+    own = photo_grids(model, square_of(tileset), cells=4, modality="image", rotations=ROTATIONS)
+    searched = describe_queries(model, square_of(tileset), modality="image", rotations=ROTATIONS)
+    np.testing.assert_allclose(own, searched, atol=1e-5)
+
+
+def test_as_many_candidates_come_from_every_scale(
+    tileset: TileSet, model: Model, maps: GridMaps
+) -> None:
+    candidates = found(tileset, model, maps, top=6)
+    larger = maps.nearer(NEARER)
+    assert larger is not None
+    scales = [each.fit.scale for each in candidates]
+    first = sorted(maps.layout.scales * 2, reverse=True)
+    assert scales[: len(first)] == pytest.approx(first)
+    each = math.ceil(6 / len(larger.layout.scales))
+    assert len(scales) == len(first) + each * len(larger.layout.scales)
+    assert {one.turn_deg % 90 for one in candidates[: len(first)]} == {0}
+    assert {one.turn_deg % 60 for one in candidates[len(first) :]} == {0}
+    best = maps.scores_by_scale(
+        describe_queries(model, square_of(tileset), modality="image", rotations=ROTATIONS)[0]
+    ).max(axis=0)
+    assert [one.searched for one in candidates] == pytest.approx([best[c.row] for c in candidates])
+
+
+def test_what_may_not_be_found_is_no_candidate(
+    tileset: TileSet, model: Model, maps: GridMaps
+) -> None:
+    selected = np.array([True, False, True, True, False, True])
+    rows = {one.row for one in found(tileset, model, maps, top=30, selected=selected)}
+    assert rows == {0, 2, 3, 5}
+    none = np.zeros(6, bool)
+    assert found(tileset, model, maps, top=30, selected=none) == []
+
+
+def test_a_known_ground_leaves_the_scales_next_to_it(
+    tileset: TileSet, model: Model, maps: GridMaps
+) -> None:
+    sides = np.full(6, 100.0)
+    scales = {
+        one.fit.scale for one in found(tileset, model, maps, top=30, sides_m=sides, shown_m=104.0)
+    }
+    assert scales == {1.0}
+    small = found(tileset, model, maps, top=30, sides_m=sides, shown_m=10.0)
+    assert {one.fit.scale for one in small} == {min(maps.layout.scales)}

@@ -23,7 +23,7 @@ from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference
-from aerialret.verification.second_look import SecondLook, behind, joint_scores
+from aerialret.verification.second_look import SecondLook, behind
 
 from .tiny_tileset import tiny_model, tiny_tileset
 
@@ -149,12 +149,10 @@ def test_no_candidates_have_no_fits(look: SecondLook) -> None:
 
 
 def test_what_was_not_looked_at_again_stays_behind_what_was() -> None:
-    joint = joint_scores([0.9, 0.7, 0.6], [0.1, 0.5, 0.2])
-    assert joint.tolist() == pytest.approx([0.5, 0.6, 0.4])
-    assert behind(joint, np.array([0.5, 0.3])).tolist() == pytest.approx([0.4, 0.35])
-    assert behind(joint, np.array([])).tolist() == []
-    assert behind(joint[:0], np.array([0.5])).tolist() == pytest.approx([0.75])
-    assert joint_scores([], []).tolist() == []
+    looked = np.array([0.5, 0.6, 0.4], np.float32)
+    assert behind(looked, np.array([0.5, 0.3])).tolist() == pytest.approx([0.4, 0.35])
+    assert behind(looked, np.array([])).tolist() == []
+    assert behind(looked[:0], np.array([0.5])).tolist() == pytest.approx([0.75])
 
 
 def test_a_peak_lies_at_the_vertex_of_its_parabola() -> None:

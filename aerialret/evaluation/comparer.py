@@ -144,7 +144,7 @@ class Comparer:
         rows = rows[rows != NO_ROW]
         windows = self._shown(comparison, row, rows)
         return [
-            Seen(row=int(at), searched=float(score), score=float(score), window=window or Window())
+            Seen(row=int(at), searched=float(score), window=window or Window())
             for at, score, window in zip(rows, nearest.scores[row], windows, strict=False)
         ]
 

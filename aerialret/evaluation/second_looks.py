@@ -15,7 +15,7 @@ from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import SecondLook, behind, joint_scores
+from aerialret.verification.second_look import SecondLook, behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +25,11 @@ class Seen:
     Attributes:
         row: Of the gallery; the same row may be seen several times.
         searched: The row's score by the search.
-        score: Of the photo as it lies here.
         window: What of the tile it shows.
     """
 
     row: int
     searched: float
-    score: float
     window: Window
 
     @classmethod
@@ -41,7 +39,7 @@ class Seen:
         window = Window(
             centre_x=fit.x, centre_y=fit.y, side=fit.scale, rotation_deg=-candidate.turn_deg
         )
-        return cls(row=candidate.row, searched=candidate.searched, score=fit.score, window=window)
+        return cls(row=candidate.row, searched=candidate.searched, window=window)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,15 +63,14 @@ class Looking:
     def again(
         self, photo: TileBatch, seen: Sequence[Seen]
     ) -> tuple[NDArray[np.float32], list[Window]]:
-        """Joint scores float32 [k] of a photo and its candidates, and what of each it shows."""
+        """Scores float32 [k] of a photo and its candidates, and what of each it shows."""
         poses = [self._pose(each.window, self.tiles[each.row]) for each in seen]
         fits = self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
         shown = [
             self._window(fit.pose, self.tiles[each.row])
             for fit, each in zip(fits, seen, strict=True)
         ]
-        scores = joint_scores([each.score for each in seen], [fit.score for fit in fits])
-        return scores, shown
+        return np.array([fit.score for fit in fits], np.float32), shown
 
     def _pose(self, window: Window, tile: TileId) -> Pose:
         centre = np.array([window.centre_x, window.centre_y])
@@ -100,7 +97,7 @@ def looked_again(
     candidates: Callable[[int], Sequence[Seen]],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Ranking, tuple[Mapping[int, Window], ...]]:
-    """The ranking by both looks, and what the photo shows of each row that was looked at.
+    """The ranking by the second look, and what the photo shows of each row that was looked at.
 
     Args:
         found: How the search ordered the gallery.
@@ -138,7 +135,7 @@ def looked_again(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Looked:
-    """The best look at one row: its joint score, the row's score by the search, what it shows."""
+    """The best look at one row: its score, the row's score by the search, what it shows."""
 
     score: np.float32
     searched: float

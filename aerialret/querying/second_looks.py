@@ -16,7 +16,7 @@ from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import Fit, SecondLook, behind, joint_scores
+from aerialret.verification.second_look import Fit, SecondLook, behind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ class SecondLooks:
         selected: NDArray[np.bool_] | None = None,
         shown_m: float | None = None,
     ) -> tuple[list[Hit], tuple[float, ...]]:
-        """The hits by both looks, the best first, and the turn of each; as many as there were.
+        """The hits by the second look, the best first, and the turn of each; as many as there were.
 
         Args:
             square: What was searched, alone in a batch.
@@ -92,7 +92,7 @@ class SecondLooks:
         seen = self._seen(square, views, selected, shown_m)
         poses = [self._pose(*each) for each in seen]
         fits = self.look.fits_at(square, poses, [hit.date for hit, _ in seen], self.reader)
-        scores = joint_scores([hit.score for hit, _ in seen], [fit.score for fit in fits])
+        scores = np.array([fit.score for fit in fits], np.float32)
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
         for number in np.argsort(-scores, kind="stable").tolist():
             hit, fit = seen[number][0], fits[number]
@@ -152,7 +152,7 @@ def _left(
     hits: Sequence[Hit],
     turns_deg: Sequence[float],
     looked: Container[tuple[str, str]],
-    joint: NDArray[np.float32],
+    scores: NDArray[np.float32],
 ) -> list[tuple[Hit, float]]:
     """Hits of the search that were not looked at again, behind all that were."""
     left = [
@@ -160,8 +160,8 @@ def _left(
         for hit, turn in zip(hits, turns_deg, strict=True)
         if (hit.place, hit.date) not in looked
     ]
-    scores = behind(joint, np.array([hit.score for hit, _ in left]))
+    behind_them = behind(scores, np.array([hit.score for hit, _ in left]))
     return [
         (replace(hit, score=float(score)), turn)
-        for (hit, turn), score in zip(left, scores, strict=True)
+        for (hit, turn), score in zip(left, behind_them, strict=True)
     ]

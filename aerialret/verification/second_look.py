@@ -212,22 +212,11 @@ class SecondLook:
         return Fit(score=float(grid[turn, zoom, row, column]), pose=better)
 
 
-def joint_scores(searched: Sequence[float], looked: Sequence[float]) -> NDArray[np.float32]:
-    """Scores of k candidates by both looks: float32 [k], the mean of both cosines.
-
-    Args:
-        searched: float [k], of the photo as the search lays it there.
-        looked: float [k], of the second look.
-    """
-    joint: NDArray[np.float32] = np.mean([searched, looked], axis=0).astype(np.float32)
-    return joint
-
-
 def behind(looked: NDArray[np.float32], searched: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scores of what was not looked at again, in its order and behind all that was: float32 [n].
 
     Args:
-        looked: float [k], joint scores.
+        looked: float [k], scores of the second look.
         searched: float [n], scores of the search.
     """
     worst = float(min(looked, default=1.0))

@@ -107,7 +107,7 @@ class QueryConfig:
         "(a second look from nearer by; models with the head grid).",
         choices=("none", "sift", "cells"),
     )
-    rerank_top: int = setting(20, "Results that are checked.")
+    rerank_top: int = setting(20, "Results that are checked, or candidates for a second look.")
     verify_top: int = setting(10, "Results on which '--verify' lays the photo.")
     matcher: str = setting(
         "auto",

@@ -56,7 +56,7 @@ def found(
     square = square_of(tileset)
     views = describe_queries(model, square, modality="image", rotations=ROTATIONS)[0]
     candidates = Candidates(model=model, modality="image", rotations=ROTATIONS, top=top)
-    return candidates.of(square, views, maps, **known)  # type: ignore[arg-type]
+    return list(candidates.of(square, views, maps, **known))  # type: ignore[arg-type]
 
 
 def slow_scores(
@@ -124,8 +124,10 @@ def test_as_many_candidates_come_from_every_scale(
     larger = maps.nearer(NEARER)
     assert larger is not None
     scales = [each.fit.scale for each in candidates]
-    first = sorted(maps.layout.scales * 2, reverse=True)
-    assert scales[: len(first)] == pytest.approx(first)
+    first = sorted(maps.layout.scales * 2)
+    assert sorted(scales[: len(first)]) == pytest.approx(first)
+    order = [one.fit.score for one in candidates[: len(first)]]
+    assert order == sorted(order, reverse=True)
     each = math.ceil(6 / len(larger.layout.scales))
     assert len(scales) == len(first) + each * len(larger.layout.scales)
     assert {one.turn_deg % 90 for one in candidates[: len(first)]} == {0}

@@ -1,5 +1,6 @@
 """A second look finds where exactly a photo lies, and tells it from where it does not."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference
-from aerialret.verification.second_look import SecondLook, behind
+from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
 
 from .tiny_tileset import tiny_model, tiny_tileset
 
@@ -153,6 +154,38 @@ def test_what_was_not_looked_at_again_stays_behind_what_was() -> None:
     assert behind(looked, np.array([0.5, 0.3])).tolist() == pytest.approx([0.4, 0.35])
     assert behind(looked, np.array([])).tolist() == []
     assert behind(looked[:0], np.array([0.5])).tolist() == pytest.approx([0.75])
+
+
+@pytest.mark.parametrize(
+    ("scores", "seen"),
+    [
+        ([0.5, *[0.3] * 19], 8),  # sure after the first few
+        ([*[0.3] * 9, 0.5, *[0.3] * 10], 16),
+        ([0.5, *[0.41] * 19], 20),  # never
+        ([0.5], 1),
+        ([], 0),
+    ],
+)
+def test_no_more_is_looked_at_than_needed_to_be_sure(scores: list[float], seen: int) -> None:
+    taken: list[int] = []
+
+    def look(some: Sequence[int]) -> list[Fit]:
+        taken.extend(some)
+        return [Fit(score=scores[number], pose=TRUE) for number in some]
+
+    looked = until_sure(iter(range(len(scores))), look, place=lambda number: number)
+    assert [number for number, _ in looked] == taken == list(range(seen))
+    assert [fit.score for _, fit in looked] == scores[:seen]
+
+
+def test_a_place_is_no_rival_of_itself() -> None:
+    scores = [0.6, 0.58, *[0.3] * 18]
+
+    def look(some: Sequence[int]) -> list[Fit]:
+        return [Fit(score=scores[number], pose=TRUE) for number in some]
+
+    assert len(until_sure(range(20), look, place=lambda number: max(number, 1))) == 8
+    assert len(until_sure(range(20), look, place=lambda number: number)) == 20
 
 
 def test_a_peak_lies_at_the_vertex_of_its_parabola() -> None:

@@ -1,6 +1,6 @@
 """Comparers: photos and a gallery go in, measurements of how well each photo is found come out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 import numpy as np
@@ -116,7 +116,7 @@ class Comparer:
 
     def _candidates(
         self, comparison: Comparison, found: Ranking
-    ) -> Callable[[int], Sequence[Seen]]:
+    ) -> Callable[[int], Iterable[Seen]]:
         """What of the gallery deserves a second look, for each photo."""
         date, photos, asking = self._photos.dates.gallery, self._photos, self._asking
         if self._gallery.windows(date, comparison.gallery) is not None:
@@ -128,12 +128,12 @@ class Comparer:
             top=asking.rerank_top,
         )  # fmt: skip
 
-        def of(row: int) -> list[Seen]:
+        def of(row: int) -> Iterator[Seen]:
             views = self._asked(comparison.queries)[row]
             selected = np.ones(len(vectors), bool)
             selected[photos.neutral.get(row, [])] = False
             first = candidates.of(self._photo(row), views, maps, selected=selected)
-            return [Seen.of(each) for each in first]
+            return map(Seen.of, first)
 
         return of
 

@@ -1,6 +1,6 @@
 """Second looks of an evaluation: a ranking goes in, the same by cells from nearer by comes out."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import SecondLook, behind
+from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,17 +60,18 @@ class Looking:
     tiles: Sequence[TileId]
     date: str
 
-    def again(
-        self, photo: TileBatch, seen: Sequence[Seen]
-    ) -> tuple[NDArray[np.float32], list[Window]]:
-        """Scores float32 [k] of a photo and its candidates, and what of each it shows."""
-        poses = [self._pose(each.window, self.tiles[each.row]) for each in seen]
-        fits = self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
-        shown = [
-            self._window(fit.pose, self.tiles[each.row])
-            for fit, each in zip(fits, seen, strict=True)
-        ]
-        return np.array([fit.score for fit in fits], np.float32), shown
+    def again(self, photo: TileBatch, candidates: Iterable[Seen]) -> list[tuple[Seen, Fit]]:
+        """How a photo fits its candidates, as far as there was need to look."""
+
+        def look(some: Sequence[Seen]) -> list[Fit]:
+            poses = [self._pose(each.window, self.tiles[each.row]) for each in some]
+            return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
+
+        return until_sure(candidates, look, place=lambda each: each.row)
+
+    def window(self, seen: Seen, fit: Fit) -> Window:
+        """What of a candidate's tile the photo shows by a second look."""
+        return self._window(fit.pose, self.tiles[seen.row])
 
     def _pose(self, window: Window, tile: TileId) -> Pose:
         centre = np.array([window.centre_x, window.centre_y])
@@ -94,7 +95,7 @@ def looked_again(
     *,
     truth: NDArray[np.int64],
     photo: Callable[[int], TileBatch],
-    candidates: Callable[[int], Sequence[Seen]],
+    candidates: Callable[[int], Iterable[Seen]],
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Ranking, tuple[Mapping[int, Window], ...]]:
     """The ranking by the second look, and what the photo shows of each row that was looked at.
@@ -104,15 +105,14 @@ def looked_again(
         looking: How to look again.
         truth: int [n], the row of each query's place in the gallery; -1 where it has none.
         photo: A query, alone in a batch.
-        candidates: What is looked at again for a query.
+        candidates: What is looked at again for a query, the best first.
         progress: Told the queries done and the queries in all.
     """
     ranks, own = found.ranks.copy(), found.own_scores.copy()
     rows, scores = found.nearest.rows.copy(), found.nearest.scores.copy()
     shown = []
     for query in range(len(ranks)):
-        seen = candidates(query)
-        best = _best_of_each_row(seen, *looking.again(photo(query), seen))
+        best = _best_of_each_row(looking.again(photo(query), candidates(query)), looking)
         there = rows[query, : int((rows[query] != NO_ROW).sum())].copy()
         left = ~np.isin(there, list(best))
         looked = np.array([each.score for each in best.values()], np.float32)
@@ -142,15 +142,15 @@ class _Looked:
     window: Window
 
 
-def _best_of_each_row(
-    seen: Sequence[Seen], scores: NDArray[np.float32], windows: Sequence[Window]
-) -> dict[int, _Looked]:
+def _best_of_each_row(looked: Sequence[tuple[Seen, Fit]], looking: Looking) -> dict[int, _Looked]:
     """The rows that were looked at, the best first."""
     best: dict[int, _Looked] = {}
-    for number in np.argsort(-scores, kind="stable").tolist():
-        each = seen[number]
-        looked = _Looked(score=scores[number], searched=each.searched, window=windows[number])
-        best.setdefault(each.row, looked)
+    for seen, fit in sorted(looked, key=lambda pair: -pair[1].score):
+        if seen.row not in best:
+            window = looking.window(seen, fit)
+            best[seen.row] = _Looked(
+                score=np.float32(fit.score), searched=seen.searched, window=window
+            )
     return best
 
 

@@ -1,6 +1,6 @@
 """Second looks of a query: a square and its hits go in, the hits in a better order come out."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import Fit, SecondLook, behind
+from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +89,17 @@ class SecondLooks:
             selected: bool [m], the tiles of the index that may be found; None for all.
             shown_m: Side of the ground that the square shows, where it is known.
         """
+
+        def look(some: Sequence[tuple[Hit, float]]) -> list[Fit]:
+            poses = [self._pose(*each) for each in some]
+            return self.look.fits_at(square, poses, [hit.date for hit, _ in some], self.reader)
+
         seen = self._seen(square, views, selected, shown_m)
-        poses = [self._pose(*each) for each in seen]
-        fits = self.look.fits_at(square, poses, [hit.date for hit, _ in seen], self.reader)
-        scores = np.array([fit.score for fit in fits], np.float32)
+        looked = until_sure(seen, look, place=lambda each: (each[0].place, each[0].date))
+        scores = np.array([fit.score for _, fit in looked], np.float32)
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
         for number in np.argsort(-scores, kind="stable").tolist():
-            hit, fit = seen[number][0], fits[number]
+            (hit, _), fit = looked[number]
             placed = replace(self._placed(hit, fit), score=float(scores[number]))
             found.setdefault((hit.place, hit.date), (placed, fit.pose.rotation_deg % 360))
         ordered = [*found.values(), *_left(hits, turns_deg, found, scores)][: len(hits)]
@@ -108,15 +112,16 @@ class SecondLooks:
         views: Descriptors,
         selected: NDArray[np.bool_] | None,
         shown_m: float | None,
-    ) -> list[tuple[Hit, float]]:
-        """What is looked at again, and the turn of the square at each."""
+    ) -> Iterator[tuple[Hit, float]]:
+        """What is looked at again, the best first, and the turn of the square at each."""
         maps = self.index.vectors
         assert isinstance(maps, GridMaps), "a second look is made of a grid model's index"
         first = self.candidates.of(
             square, views, maps, selected=selected, sides_m=self.index.sides_m, shown_m=shown_m
         )
-        hits = hits_of_candidates(self.index, first, selected=selected)
-        return [(hit, each.turn_deg) for hit, each in zip(hits, first, strict=True)]
+        for each in first:
+            (hit,) = hits_of_candidates(self.index, [each], selected=selected)
+            yield hit, each.turn_deg
 
     def fits(
         self, square: TileBatch, poses: Sequence[Pose], dates: Sequence[str], *, side: int

@@ -7,13 +7,14 @@ the size of the search.
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.network.checkpoint import Model
-from aerialret.network.dense import GridFit, TileFit
+from aerialret.network.dense import GridFit
 from aerialret.network.descriptors import Modality, photo_grids
 from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.known_sides import TOLERANCE
@@ -67,8 +68,10 @@ class Candidates:
         selected: NDArray[np.bool_] | None = None,
         sides_m: NDArray[np.float64] | None = None,
         shown_m: float | None = None,
-    ) -> list[Candidate]:
-        """The candidates of one photo.
+    ) -> Iterator[Candidate]:
+        """The candidates of one photo, first those of the search, the best first.
+
+        The photo is seen larger only when they are used up.
 
         Args:
             square: The photo, alone in a batch.
@@ -82,33 +85,37 @@ class Candidates:
         known = None if shown_m is None or sides_m is None else _Known.of(maps, sides_m / shown_m)
         scores = _that_count(maps.scores_by_scale(views), maps, selected, known)
         best = scores.max(axis=0)
-        found = self._turned(self._first(maps, views, scores), best, self.rotations)
+        yield from self._first(maps, views, scores, best=best, rotations=self.rotations)
         larger = maps.nearer(NEARER)
         if larger is None:
-            return found
+            return
         turns = max(1, int(NEARER * self.rotations))
         grids = photo_grids(
             self.model, square, cells=larger.layout.template, modality=self.modality,
             rotations=turns,
         )[0]  # fmt: skip
         scores = _that_count(larger.scores_by_scale(grids), larger, selected, known)
-        return found + self._turned(self._first(larger, grids, scores), best, turns)
+        yield from self._first(larger, grids, scores, best=best, rotations=turns)
 
     def _first(
-        self, maps: GridMaps, views: Descriptors, scores: NDArray[np.float32]
-    ) -> list[TileFit]:
-        return maps.first_fits(views, scores, each=math.ceil(self.top / len(scores)))
-
-    def _turned(
-        self, fits: list[TileFit], best: NDArray[np.float32], rotations: int
+        self,
+        maps: GridMaps,
+        views: Descriptors,
+        scores: NDArray[np.float32],
+        *,
+        best: NDArray[np.float32],
+        rotations: int,
     ) -> list[Candidate]:
-        return [
+        """As many of every scale, the best first."""
+        fits = maps.first_fits(views, scores, each=math.ceil(self.top / len(scores)))
+        found = [
             Candidate(
                 row=each.row, searched=float(best[each.row]), fit=each.fit,
                 turn_deg=360.0 * each.fit.view / rotations,
             )
             for each in fits
         ]  # fmt: skip
+        return sorted(found, key=lambda each: -each.fit.score)
 
 
 @dataclass(frozen=True, slots=True)

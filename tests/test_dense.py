@@ -21,10 +21,11 @@ from aerialret.errors import ConfigurationError, NotAnArtefactError
 from aerialret.evaluation.placing import window_of
 from aerialret.network import dense
 from aerialret.network.checkpoint import Model, load_model
-from aerialret.network.dense import GridLayout, best_fit, dense_similarities
+from aerialret.network.dense import GridLayout, dense_similarities
 from aerialret.network.describer import Describer
 from aerialret.network.descriptors import describe, describe_queries, turn_of_view
 from aerialret.network.finish import Finish
+from aerialret.network.grid_fits import best_fit
 from aerialret.network.grid_head import inscribed_circle
 from aerialret.network.inputs import resize_images
 from aerialret.network.model import DescriptorNetwork

@@ -22,9 +22,10 @@ from aerialret.network.peaks import peak_offset, vertices
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
+from aerialret.verification.looking import behind, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference
-from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
+from aerialret.verification.second_look import Fit, SecondLook
 
 from .tiny_tileset import tiny_model, tiny_tileset
 

@@ -22,8 +22,8 @@ from aerialret.config import (
 )
 from aerialret.errors import NothingToDoError
 from aerialret.network.checkpoint import Model, load_model
-from aerialret.network.dense import GridFit
 from aerialret.network.descriptors import describe_queries
+from aerialret.network.grid_fits import GridFit
 from aerialret.querying.query import query
 from aerialret.retrieval.best_windows import best_windows
 from aerialret.retrieval.grid_maps import GridMaps

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from aerialret.evaluation.placing import window_of
 from aerialret.evaluation.windows import Window, on_the_ground
 from aerialret.network.checkpoint import Model
-from aerialret.network.dense import best_fit
 from aerialret.network.descriptors import Modality
+from aerialret.network.grid_fits import best_fit
 from aerialret.querying.photo import Photo
 from aerialret.querying.photo_pixels import PhotoPixels
 from aerialret.querying.query import PhotoAnswer

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from aerialret.evaluation.protocols import photographed
 from aerialret.evaluation.windows import ALIGNED, Window, on_the_ground
 from aerialret.network.checkpoint import Model
-from aerialret.network.dense import GridFit, best_fit
 from aerialret.network.descriptors import turn_of_view
+from aerialret.network.grid_fits import GridFit, best_fit
 from aerialret.retrieval.vector_index import NO_ROW
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.grid import Grid, TileId

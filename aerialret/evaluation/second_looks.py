@@ -13,9 +13,10 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
+from aerialret.verification.looking import behind, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
+from aerialret.verification.second_look import Fit, SecondLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

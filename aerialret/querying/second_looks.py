@@ -14,9 +14,10 @@ from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, hits_of_candidates
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
+from aerialret.verification.looking import behind, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
-from aerialret.verification.second_look import Fit, SecondLook, behind, until_sure
+from aerialret.verification.second_look import Fit, SecondLook
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,7 @@ class SecondLooks:
             return self.look.fits_at(square, poses, [hit.date for hit, _ in some], self.reader)
 
         seen = self._seen(square, views, selected, shown_m)
-        looked = until_sure(seen, look, place=lambda each: (each[0].place, each[0].date))
+        looked = until_sure(seen, look, place=lambda each: each[0].place)
         scores = np.array([fit.score for _, fit in looked], np.float32)
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
         for number in np.argsort(-scores, kind="stable").tolist():
@@ -120,8 +121,8 @@ class SecondLooks:
             square, views, maps, selected=selected, sides_m=self.index.sides_m, shown_m=shown_m
         )
         for each in first:
-            (hit,) = hits_of_candidates(self.index, [each], selected=selected)
-            yield hit, each.turn_deg
+            for hit in hits_of_candidates(self.index, [each], selected=selected):
+                yield hit, each.turn_deg
 
     def fits(
         self, square: TileBatch, poses: Sequence[Pose], dates: Sequence[str], *, side: int

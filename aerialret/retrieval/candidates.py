@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.network.checkpoint import Model
-from aerialret.network.dense import GridFit
 from aerialret.network.descriptors import Modality, photo_grids
+from aerialret.network.grid_fits import GridFit
 from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.known_sides import TOLERANCE
 from aerialret.tiles.arrays import Descriptors

@@ -15,16 +15,8 @@ from safetensors.numpy import save_file
 
 from aerialret.errors import NotAnArtefactError
 from aerialret.network.checkpoint import choose_device
-from aerialret.network.dense import (
-    Cells,
-    GridFit,
-    GridLayout,
-    TileFit,
-    best_fit,
-    dense_similarities,
-    first_fits,
-    scores_by_scale,
-)
+from aerialret.network.dense import Cells, GridLayout, dense_similarities
+from aerialret.network.grid_fits import GridFit, TileFit, best_fit, first_fits, scores_by_scale
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 

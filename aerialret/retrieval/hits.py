@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aerialret.network.dense import GridFit
+from aerialret.network.grid_fits import GridFit
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.vector_index import NO_ROW
 from aerialret.tiles.grid import Bounds, TileId

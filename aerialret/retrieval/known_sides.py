@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aerialret.network.dense import GridFit
+from aerialret.network.grid_fits import GridFit
 from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.vector_index import Neighbours
 from aerialret.tiles.arrays import Descriptors

@@ -147,6 +147,8 @@ def hits_of_candidates(
 ) -> list[Hit]:
     """Candidates for a second look as hits, in their order; a place may be among them repeatedly.
 
+    Of windows that overlap, those are left out that put the photo where nothing may be found.
+
     Args:
         index: Holds them.
         candidates: Rows of the index and how a photo fits them.
@@ -161,8 +163,9 @@ def hits_of_candidates(
     allowed = set(numbers.tolist())
     placed = [(hit, *_place_of(index, hit, int(row))) for hit, row in zip(hits, rows, strict=True)]
     return [
-        at_place(hit, tile, index=index, rank=hit.rank) if number in allowed else hit
+        at_place(hit, tile, index=index, rank=hit.rank)
         for hit, tile, number in placed
+        if number in allowed
     ]
 
 

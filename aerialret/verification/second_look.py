@@ -7,10 +7,9 @@ further, are laid over it at every position. No other weights, and one pass for 
 """
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import islice, product
-from typing import TypeVar
+from itertools import product
 
 import numpy as np
 import torch
@@ -59,11 +58,6 @@ ZOOMS = (0.88, 0.94, 1.0, 1.06, 1.13)
 
 _MARGIN = 1 / 6  # of the photo's side, on every side: how far off the search may be
 _AT_ONCE = 8
-
-SURE = 0.1
-"""By how much a place must be better than any other, that no further candidates are looked at."""
-
-Candidate = TypeVar("Candidate")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,46 +210,6 @@ class SecondLook:
             metres_per_px=pose.metres_per_px / nearer,
         )  # fmt: skip
         return Fit(score=float(grid[turn, zoom, row, column]), pose=better)
-
-
-def until_sure(
-    candidates: Iterable[Candidate],
-    look: Callable[[Sequence[Candidate]], Sequence[Fit]],
-    *,
-    place: Callable[[Candidate], Hashable],
-) -> list[tuple[Candidate, Fit]]:
-    """Candidates and how the photo fits them, as far as there was need to look.
-
-    They are looked at a few at a time, until one place is better than any other by `SURE`.
-
-    Args:
-        candidates: The best first; they are taken as they are needed.
-        look: Looks at some of them.
-        place: Where a candidate is; the same place may be a candidate several times.
-    """
-    looked: list[tuple[Candidate, Fit]] = []
-    best: dict[Hashable, float] = {}
-    left = iter(candidates)
-    while some := list(islice(left, _AT_ONCE)):
-        looked += zip(some, look(some), strict=True)
-        for candidate, fit in looked[-len(some) :]:
-            best[place(candidate)] = max(best.get(place(candidate), -1.0), fit.score)
-        first, *others = sorted(best.values(), reverse=True)
-        if others and first - others[0] >= SURE:
-            break
-    return looked
-
-
-def behind(looked: NDArray[np.float32], searched: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scores of what was not looked at again, in its order and behind all that was: float32 [n].
-
-    Args:
-        looked: float [k], scores of the second look.
-        searched: float [n], scores of the search.
-    """
-    worst = float(min(looked, default=1.0))
-    rest: NDArray[np.float32] = np.minimum((searched + worst) / 2, worst).astype(np.float32)
-    return rest
 
 
 def _codes(reference: Reference) -> Mask:

@@ -1,0 +1,58 @@
+"""Looking at candidates: they go in, the best first; those there was need to look at come out."""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aerialret.verification.second_look import Fit
+
+AT_ONCE = 8
+"""Candidates that are looked at before it is asked whether there is need for more."""
+
+SURE = 0.1
+"""By how much a place must be better than any other, that no further candidates are looked at."""
+
+Candidate = TypeVar("Candidate")
+
+
+def until_sure(
+    candidates: Iterable[Candidate],
+    look: Callable[[Sequence[Candidate]], Sequence[Fit]],
+    *,
+    place: Callable[[Candidate], Hashable],
+) -> list[tuple[Candidate, Fit]]:
+    """Candidates and how the photo fits them, as far as there was need to look.
+
+    They are looked at a few at a time, until one place is better than any other by `SURE`.
+
+    Args:
+        candidates: The best first; they are taken as they are needed.
+        look: Looks at some of them.
+        place: Where a candidate is; the same place may be a candidate several times.
+    """
+    looked: list[tuple[Candidate, Fit]] = []
+    best: dict[Hashable, float] = {}
+    left = iter(candidates)
+    while some := list(islice(left, AT_ONCE)):
+        looked += zip(some, look(some), strict=True)
+        for candidate, fit in looked[-len(some) :]:
+            best[place(candidate)] = max(best.get(place(candidate), -1.0), fit.score)
+        first, *others = sorted(best.values(), reverse=True)
+        if others and first - others[0] >= SURE:
+            break
+    return looked
+
+
+def behind(looked: NDArray[np.float32], searched: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scores of what was not looked at again, in its order and behind all that was: float32 [n].
+
+    Args:
+        looked: float [k], scores of the second look.
+        searched: float [n], scores of the search.
+    """
+    worst = float(min(looked, default=1.0))
+    rest: NDArray[np.float32] = np.minimum((searched + worst) / 2, worst).astype(np.float32)
+    return rest

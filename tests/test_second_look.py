@@ -1,5 +1,6 @@
 """A second look finds where exactly a photo lies, and tells it from where it does not."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -187,6 +188,8 @@ def test_a_place_is_no_rival_of_itself() -> None:
 
     assert len(until_sure(range(20), look, place=lambda number: max(number, 1))) == 8
     assert len(until_sure(range(20), look, place=lambda number: number)) == 20
+    sure = until_sure(range(20), look, place=lambda number: max(number, 1), sure=math.inf)
+    assert len(sure) == 20
 
 
 def test_a_peak_lies_at_the_vertex_of_its_parabola() -> None:

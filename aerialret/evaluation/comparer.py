@@ -43,6 +43,8 @@ class Comparer:
         gallery: Is searched.
         asking: How: turns that are tried, and how the first results are checked.
         kept: Results of each photo that are kept.
+        thorough: Whether a second look is taken at all candidates, however sure of one: what would
+            be first without the right place is known only then.
         batch_size: Photos described at once.
         label: Put before the stages that `progress` is told.
         progress: Told the stage, the tiles done and the tiles in all.
@@ -57,13 +59,14 @@ class Comparer:
         gallery: GalleryCache,
         asking: QueryConfig,
         kept: int = RESULTS_KEPT,
+        thorough: bool = False,
         batch_size: int = 32,
         label: str = "describing",
         progress: StagedProgress | None = None,
     ) -> None:
         self._tileset, self._model, self._photos, self._gallery = tileset, model, photos, gallery
         self._asking, self._kept, self._batch_size = asking, kept, batch_size
-        self._label, self._progress = label, progress
+        self._label, self._progress, self._thorough = label, progress, thorough
         self._known: dict[Modality, NDArray[np.float32]] = {}
         self._reader = ReferenceReader(tileset)
 
@@ -104,6 +107,7 @@ class Comparer:
         looking = Looking(
             look=SecondLook(self._model, tile_px=grid.tile_px, modality=comparison.queries),
             reader=self._reader, grid=grid, tiles=self._tileset.tiles(date), date=date,
+            thorough=self._thorough,
         )  # fmt: skip
         return looked_again(
             found,

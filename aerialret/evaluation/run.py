@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from aerialret.config import QueryConfig
-from aerialret.evaluation.calibration.judged import KEPT, judged
+from aerialret.evaluation.calibration.judged import KEPT, is_judged, judged
 from aerialret.evaluation.change import Change, change_between
 from aerialret.evaluation.comparer import Comparer
 from aerialret.evaluation.comparisons import Comparison, Dates, chosen, comparisons_of
@@ -78,7 +78,7 @@ def run_evaluation(
     photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
     comparisons = chosen(_possible(tileset, model, dates), only=only)
     gallery = gallery or GalleryCache(tileset, model, index=index)
-    comparer = run.comparer(model, photos, gallery=gallery)
+    comparer = run.comparer(model, photos, gallery=gallery, thorough=is_judged(model))
     trained = {comparison.name: comparer.compare(comparison) for comparison in comparisons}
     whole = None
     if not only and protocol != ALIGNED:
@@ -123,12 +123,17 @@ class _Run:
     progress: StagedProgress | None
 
     def comparer(
-        self, model: Model, photos: Photos, *, gallery: GalleryCache | None = None
+        self,
+        model: Model,
+        photos: Photos,
+        *,
+        gallery: GalleryCache | None = None,
+        thorough: bool = False,
     ) -> Comparer:
         """Searches for the photos; without a gallery, by the model before training."""
         return Comparer(
             self.tileset, model, photos=photos, asking=self.asking, progress=self.progress,
-            gallery=gallery or GalleryCache(self.tileset, model), kept=self.kept,
+            gallery=gallery or GalleryCache(self.tileset, model), kept=self.kept, thorough=thorough,
             label="describing" if gallery else "before training:",
         )  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Second looks of an evaluation: a ranking goes in, the same by cells from nearer by comes out."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import behind, until_sure
+from aerialret.verification.looking import SURE, behind, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -53,6 +54,7 @@ class Looking:
         grid: Of the tiles.
         tiles: Of the gallery.
         date: Of the gallery.
+        thorough: Whether to look at all candidates, however sure of one.
     """
 
     look: SecondLook
@@ -60,6 +62,7 @@ class Looking:
     grid: Grid
     tiles: Sequence[TileId]
     date: str
+    thorough: bool = False
 
     def again(self, photo: TileBatch, candidates: Iterable[Seen]) -> list[tuple[Seen, Fit]]:
         """How a photo fits its candidates, as far as there was need to look."""
@@ -68,7 +71,8 @@ class Looking:
             poses = [self._pose(each.window, self.tiles[each.row]) for each in some]
             return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
 
-        return until_sure(candidates, look, place=lambda each: each.row)
+        sure = math.inf if self.thorough else SURE
+        return until_sure(candidates, look, place=lambda each: each.row, sure=sure)
 
     def window(self, seen: Seen, fit: Fit) -> Window:
         """What of a candidate's tile the photo shows by a second look."""

@@ -23,15 +23,17 @@ def until_sure(
     look: Callable[[Sequence[Candidate]], Sequence[Fit]],
     *,
     place: Callable[[Candidate], Hashable],
+    sure: float = SURE,
 ) -> list[tuple[Candidate, Fit]]:
     """Candidates and how the photo fits them, as far as there was need to look.
 
-    They are looked at a few at a time, until one place is better than any other by `SURE`.
+    They are looked at a few at a time, until one place is better than any other by `sure`.
 
     Args:
         candidates: The best first; they are taken as they are needed.
         look: Looks at some of them.
         place: Where a candidate is; the same place may be a candidate several times.
+        sure: By how much; infinite to look at all.
     """
     looked: list[tuple[Candidate, Fit]] = []
     best: dict[Hashable, float] = {}
@@ -41,7 +43,7 @@ def until_sure(
         for candidate, fit in looked[-len(some) :]:
             best[place(candidate)] = max(best.get(place(candidate), -1.0), fit.score)
         first, *others = sorted(best.values(), reverse=True)
-        if others and first - others[0] >= SURE:
+        if others and first - others[0] >= sure:
             break
     return looked
 

@@ -65,7 +65,7 @@ class Fit:
     """How a photo fits one candidate.
 
     Attributes:
-        score: Mean cosine of the cells that meet, 1 at best.
+        score: Mean cosine of the photo's cells and those they meet, 1 at best.
         pose: Of the photo's square, where it fits best.
     """
 
@@ -110,13 +110,13 @@ class SecondLook:
         if not poses:
             return []
         with torch.inference_mode():
-            kernels = self._kernels(photo)
+            kernels, kept = self._kernels(photo)
             found = []
             for start in range(0, len(poses), _AT_ONCE):
                 some = slice(start, start + _AT_ONCE)
                 maps = self._candidates(poses[some], references[some])
                 found += list(conv2d(maps, kernels).cpu().numpy())
-        return [self._fit(*pair) for pair in zip(found, poses, strict=True)]
+        return [self._fit(*pair, kept) for pair in zip(found, poses, strict=True)]
 
     def fits_at(
         self, photo: TileBatch, poses: Sequence[Pose], dates: Sequence[str], reader: ReferenceReader
@@ -134,24 +134,26 @@ class SecondLook:
         reach = side_m / math.sqrt(2)
         return Bounds(pose.x - reach, pose.y - reach, pose.x + reach, pose.y + reach)
 
-    def _kernels(self, photo: TileBatch) -> Tensor:
+    def _kernels(self, photo: TileBatch) -> tuple[Tensor, NDArray[np.float32]]:
         """The photo's cells at every further turn and scale: float [turns * zooms, c, t, t].
 
-        All of the square counts, not the inscribed circle alone as in the search.
+        All of the square counts, not the inscribed circle alone as in the search. And how much of
+        it each of them keeps within the square: float32 [turns * zooms], 1 for all.
         """
         model, side = self._model, self._cells
         whole = whole_pictures(photo, config=model.config, device=model.device)
         seen = resized(whole, side=self._photo_px)
         cells = self._seen(seen)
         valid = torch.from_numpy(photo.valid[:, None]).to(cells)
-        layers = torch.cat([cells, adaptive_avg_pool2d(valid, side)], dim=1)
+        present = adaptive_avg_pool2d(valid, side)
+        layers = torch.cat([cells, present], dim=1)
         matrices = torch.stack([_turn(*step) for step in product(TURNS_DEG, ZOOMS)]).to(cells)
         places = affine_grid(matrices, [len(matrices), *layers.shape[1:]], align_corners=False)
         many = layers.expand(len(matrices), -1, -1, -1)
         warped = grid_sample(many, places, align_corners=False, padding_mode="zeros")
-        weights = warped[:, -1:]
-        total = weights.sum(dim=(1, 2, 3), keepdim=True).clamp(min=1e-6)
-        return normalize(warped[:, :-1], dim=1) * weights / total
+        weights = warped[:, -1:] / present.sum().clamp(min=1e-6)
+        kept = weights.sum(dim=(1, 2, 3)).clamp(min=1e-6).cpu().numpy()
+        return normalize(warped[:, :-1], dim=1) * weights, kept
 
     def _candidates(self, poses: Sequence[Pose], references: Sequence[Reference]) -> Tensor:
         """Cells of what lies at each pose, zero where there is nothing: float [k, c, s, s]."""
@@ -194,9 +196,14 @@ class SecondLook:
     def _encoding(self) -> str:
         return self._model.config.mask_encoding
 
-    def _fit(self, scores: NDArray[np.float32], pose: Pose) -> Fit:
-        """The best of float [turns * zooms, rows, columns], between the steps."""
-        grid = scores.reshape(len(TURNS_DEG), len(ZOOMS), *scores.shape[1:])
+    def _fit(self, scores: NDArray[np.float32], pose: Pose, kept: NDArray[np.float32]) -> Fit:
+        """The best of float [turns * zooms, rows, columns], between the steps.
+
+        What a further turn takes out of the square is lost to the score, so that a wrong place is
+        not helped by the few cells that are left; where the photo lies is told by those that meet.
+        """
+        met = scores / kept[:, None, None]
+        grid = met.reshape(len(TURNS_DEG), len(ZOOMS), *scores.shape[1:])
         turn, zoom, row, column = map(int, np.unravel_index(int(grid.argmax()), grid.shape))
         across = column + peak_offset(grid[turn, zoom, row], column) - self._margin
         down = row + peak_offset(grid[turn, zoom, :, column], row) - self._margin
@@ -209,7 +216,7 @@ class SecondLook:
             x=float(x), y=float(y), rotation_deg=pose.rotation_deg + further,
             metres_per_px=pose.metres_per_px / nearer,
         )  # fmt: skip
-        return Fit(score=float(grid[turn, zoom, row, column]), pose=better)
+        return Fit(score=float(scores.max()), pose=better)
 
 
 def _codes(reference: Reference) -> Mask:

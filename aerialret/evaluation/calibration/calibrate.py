@@ -44,7 +44,7 @@ PROTOCOLS = ("aligned", "mild", "hard", "grey")
 MOST_PLACES = 200
 """Places that are asked about at most; each under every protocol."""
 
-MOST_CHECKED = 100
+MOST_CHECKED = 60
 """Places at most whose first results are checked, which takes much longer than the search."""
 
 _PHOTOS_AT_ONCE = 32
@@ -155,7 +155,7 @@ class _Asking:
             photos = self._photos(protocol, [self.places[each] for each in chosen])
             comparer = Comparer(
                 self.tileset, self.model, photos=photos, gallery=self.known,
-                asking=self.model.asking, kept=KEPT, progress=self.progress,
+                asking=self.model.asking, kept=KEPT, thorough=True, progress=self.progress,
             )  # fmt: skip
             nearest = comparer.compare(Comparison(modality, self.seen)).nearest
             found = searches_of_lists(

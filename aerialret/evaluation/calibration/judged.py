@@ -73,6 +73,11 @@ def judged(
     )
 
 
+def is_judged(model: Model) -> bool:
+    """Whether the model knows what its scores mean."""
+    return read_calibration(model.folder, model=model.content_hash) is not None
+
+
 def _fitting(
     known: ModelCalibration | None, measurement: Measurement, *, masked: bool, rerank: str
 ) -> Calibration | None:

@@ -23,7 +23,7 @@ from aerialret.network.peaks import peak_offset, vertices
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
-from aerialret.verification.looking import behind, until_sure
+from aerialret.verification.looking import behind, settled, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference
 from aerialret.verification.second_look import Fit, SecondLook
@@ -178,6 +178,23 @@ def test_no_more_is_looked_at_than_needed_to_be_sure(scores: list[float], seen: 
     looked = until_sure(iter(range(len(scores))), look, place=lambda number: number)
     assert [number for number, _ in looked] == taken == list(range(seen))
     assert [fit.score for _, fit in looked] == scores[:seen]
+
+
+def test_a_fit_settles_where_no_further_look_fits_better() -> None:
+    def settling(scores: list[float]) -> tuple[float, float, int]:
+        """Score and place of the last fit, and the looks it took."""
+        asked: list[float] = []
+
+        def again(pose: Pose) -> Fit:
+            asked.append(pose.x)
+            return Fit(score=scores[len(asked)], pose=replace(pose, x=pose.x + 1))
+
+        fit = settled(Fit(score=scores[0], pose=replace(TRUE, x=0.0)), again)
+        return fit.score, fit.pose.x, len(asked)
+
+    assert settling([0.5, 0.6, 0.55]) == (0.6, 1.0, 2)
+    assert settling([0.5, 0.5]) == (0.5, 0.0, 1)
+    assert settling([0.5, 0.6, 0.7, 0.8]) == (0.7, 2.0, 2)
 
 
 def test_a_place_is_no_rival_of_itself() -> None:

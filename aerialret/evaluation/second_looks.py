@@ -14,7 +14,7 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import SURE, behind, until_sure
+from aerialret.verification.looking import SURE, behind, settled, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -65,14 +65,21 @@ class Looking:
     thorough: bool = False
 
     def again(self, photo: TileBatch, candidates: Iterable[Seen]) -> list[tuple[Seen, Fit]]:
-        """How a photo fits its candidates, as far as there was need to look."""
+        """How a photo fits its candidates, as far as there was need to look; the best first."""
 
         def look(some: Sequence[Seen]) -> list[Fit]:
             poses = [self._pose(each.window, self.tiles[each.row]) for each in some]
-            return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
+            return self._fits(photo, poses)
 
         sure = math.inf if self.thorough else SURE
-        return until_sure(candidates, look, place=lambda each: each.row, sure=sure)
+        looked = until_sure(candidates, look, place=lambda each: each.row, sure=sure)
+        looked.sort(key=lambda pair: -pair[1].score)
+        for seen, fit in looked[:1]:
+            looked[0] = seen, settled(fit, lambda pose: self._fits(photo, [pose])[0])
+        return looked
+
+    def _fits(self, photo: TileBatch, poses: Sequence[Pose]) -> list[Fit]:
+        return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
 
     def window(self, seen: Seen, fit: Fit) -> Window:
         """What of a candidate's tile the photo shows by a second look."""
@@ -148,9 +155,9 @@ class _Looked:
 
 
 def _best_of_each_row(looked: Sequence[tuple[Seen, Fit]], looking: Looking) -> dict[int, _Looked]:
-    """The rows that were looked at, the best first."""
+    """The rows that were looked at, in the order of `looked`, the best first."""
     best: dict[int, _Looked] = {}
-    for seen, fit in sorted(looked, key=lambda pair: -pair[1].score):
+    for seen, fit in looked:
         if seen.row not in best:
             window = looking.window(seen, fit)
             best[seen.row] = _Looked(

@@ -14,7 +14,7 @@ from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, hits_of_candidates
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import behind, until_sure
+from aerialret.verification.looking import behind, settled, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -97,12 +97,15 @@ class SecondLooks:
 
         seen = self._seen(square, views, selected, shown_m)
         looked = until_sure(seen, look, place=lambda each: each[0].place)
-        scores = np.array([fit.score for _, fit in looked], np.float32)
+        looked.sort(key=lambda pair: -pair[1].score)
+        if looked:
+            first, fit = looked[0]
+            looked[0] = first, settled(fit, lambda pose: self._fit(square, pose, first[0].date))
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
-        for number in np.argsort(-scores, kind="stable").tolist():
-            (hit, _), fit = looked[number]
-            placed = replace(self._placed(hit, fit), score=float(scores[number]))
+        for (hit, _), fit in looked:
+            placed = replace(self._placed(hit, fit), score=fit.score)
             found.setdefault((hit.place, hit.date), (placed, fit.pose.rotation_deg % 360))
+        scores = np.array([hit.score for hit, _ in found.values()], np.float32)
         ordered = [*found.values(), *_left(hits, turns_deg, found, scores)][: len(hits)]
         again = [replace(hit, rank=rank) for rank, (hit, _) in enumerate(ordered, start=1)]
         return again, tuple(turn for _, turn in ordered)
@@ -138,6 +141,10 @@ class SecondLooks:
         factor = side / self.tile_px
         fits = self.look.fits_at(square, [_zoomed(p, factor) for p in poses], dates, self.reader)
         return [replace(fit, pose=_zoomed(fit.pose, 1 / factor)) for fit in fits]
+
+    def _fit(self, square: TileBatch, pose: Pose, date: str) -> Fit:
+        (fit,) = self.look.fits_at(square, [pose], [date], self.reader)
+        return fit
 
     def _pose(self, hit: Hit, turn_deg: float) -> Pose:
         assert hit.side_m is not None, "the search of a grid model tells what a photo shows"

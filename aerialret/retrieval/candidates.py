@@ -106,7 +106,7 @@ class Candidates:
         best: NDArray[np.float32],
         rotations: int,
     ) -> list[Candidate]:
-        """As many of every scale, the best first."""
+        """As many of every scale, the best tile first, each tile's fits after each other."""
         fits = maps.first_fits(views, scores, each=math.ceil(self.top / len(scores)))
         found = [
             Candidate(
@@ -115,7 +115,8 @@ class Candidates:
             )
             for each in fits
         ]  # fmt: skip
-        return sorted(found, key=lambda each: -each.fit.score)
+        first = {each.row: each.fit.score for each in sorted(found, key=lambda one: one.fit.score)}
+        return sorted(found, key=lambda each: (-first[each.row], each.row, -each.fit.score))
 
 
 @dataclass(frozen=True, slots=True)

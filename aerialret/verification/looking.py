@@ -1,19 +1,22 @@
 """Looking at candidates: they go in, the best first; those there was need to look at come out."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from itertools import islice
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aerialret.verification.pose import Pose
 from aerialret.verification.second_look import Fit
 
 AT_ONCE = 8
-"""Candidates that are looked at before it is asked whether there is need for more."""
+"""Candidates, at least, that are looked at before it is asked whether there is need for more."""
 
 SURE = 0.1
 """By how much a place must be better than any other, that no further candidates are looked at."""
+
+_FURTHER_LOOKS = 2
 
 Candidate = TypeVar("Candidate")
 
@@ -27,7 +30,8 @@ def until_sure(
 ) -> list[tuple[Candidate, Fit]]:
     """Candidates and how the photo fits them, as far as there was need to look.
 
-    They are looked at a few at a time, until one place is better than any other by `sure`.
+    They are looked at a few at a time, until one place is better than any other by `sure`. Those
+    of one place that follow each other are looked at together: the best of them tells the pose.
 
     Args:
         candidates: The best first; they are taken as they are needed.
@@ -37,8 +41,7 @@ def until_sure(
     """
     looked: list[tuple[Candidate, Fit]] = []
     best: dict[Hashable, float] = {}
-    left = iter(candidates)
-    while some := list(islice(left, AT_ONCE)):
+    for some in _portions(candidates, place):
         looked += zip(some, look(some), strict=True)
         for candidate, fit in looked[-len(some) :]:
             best[place(candidate)] = max(best.get(place(candidate), -1.0), fit.score)
@@ -46,6 +49,35 @@ def until_sure(
         if others and first - others[0] >= sure:
             break
     return looked
+
+
+def _portions(
+    candidates: Iterable[Candidate], place: Callable[[Candidate], Hashable]
+) -> Iterator[list[Candidate]]:
+    """`AT_ONCE` and as many more as belong to the last one's place."""
+    portion: list[Candidate] = []
+    for _, group in groupby(candidates, key=place):
+        portion += group
+        if len(portion) >= AT_ONCE:
+            yield portion
+            portion = []
+    if portion:
+        yield portion
+
+
+def settled(fit: Fit, again: Callable[[Pose], Fit]) -> Fit:
+    """The fit after further looks from where it lies, as long as they fit better, twice at most.
+
+    Args:
+        fit: Of a second look, whose start may have been off by more than it can mend.
+        again: Looks from a pose.
+    """
+    for _ in range(_FURTHER_LOOKS):
+        better = again(fit.pose)
+        if better.score <= fit.score:
+            break
+        fit = better
+    return fit
 
 
 def behind(looked: NDArray[np.float32], searched: NDArray[np.floating]) -> NDArray[np.float32]:

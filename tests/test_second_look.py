@@ -203,7 +203,7 @@ def test_a_place_is_no_rival_of_itself() -> None:
     def look(some: Sequence[int]) -> list[Fit]:
         return [Fit(score=scores[number], pose=TRUE) for number in some]
 
-    assert len(until_sure(range(20), look, place=lambda number: max(number, 1))) == 8
+    assert len(until_sure(range(20), look, place=lambda number: max(number, 1))) == 9
     assert len(until_sure(range(20), look, place=lambda number: number)) == 20
     sure = until_sure(range(20), look, place=lambda number: max(number, 1), sure=math.inf)
     assert len(sure) == 20

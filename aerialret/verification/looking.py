@@ -1,7 +1,7 @@
 """Looking at candidates: they go in, the best first; those there was need to look at come out."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from itertools import groupby
+from itertools import groupby, islice
 from typing import TypeVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from aerialret.verification.pose import Pose
 from aerialret.verification.second_look import Fit
 
 AT_ONCE = 8
-"""Candidates, at least, that are looked at before it is asked whether there is need for more."""
+"""Places that are looked at before it is asked whether there is need for more."""
 
 SURE = 0.1
 """By how much a place must be better than any other, that no further candidates are looked at."""
@@ -54,15 +54,10 @@ def until_sure(
 def _portions(
     candidates: Iterable[Candidate], place: Callable[[Candidate], Hashable]
 ) -> Iterator[list[Candidate]]:
-    """`AT_ONCE` and as many more as belong to the last one's place."""
-    portion: list[Candidate] = []
-    for _, group in groupby(candidates, key=place):
-        portion += group
-        if len(portion) >= AT_ONCE:
-            yield portion
-            portion = []
-    if portion:
-        yield portion
+    """Those of `AT_ONCE` places after each other."""
+    groups = (list(group) for _, group in groupby(candidates, key=place))
+    while some := list(islice(groups, AT_ONCE)):
+        yield [candidate for group in some for candidate in group]
 
 
 def settled(fit: Fit, again: Callable[[Pose], Fit]) -> Fit:

@@ -31,7 +31,7 @@ LAYOUT = GridLayout(
 
 @pytest.fixture(scope="module")
 def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
-    return tiny_tileset(tmp_path_factory.mktemp("t") / "tiles", tile_px=64, cols=3, rows=2)
+    return tiny_tileset(tmp_path_factory.mktemp("t") / "tiles", tile_px=96, cols=3, rows=2)
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +141,17 @@ def test_as_many_candidates_come_from_every_scale(
         describe_queries(model, square_of(tileset), modality="image", rotations=ROTATIONS)[0]
     ).max(axis=0)
     assert [one.searched for one in candidates] == pytest.approx([whole[c.row] for c in candidates])
+
+
+def test_a_photo_is_seen_no_larger_than_it_is(
+    tileset: TileSet, model: Model, maps: GridMaps
+) -> None:
+    square = square_of(tileset)
+    small = TileBatch(square.images[..., :95, :95], square.masks[:, :95, :95], square.valid)
+    views = describe_queries(model, square, modality="image", rotations=ROTATIONS)[0]
+    candidates = Candidates(model=model, modality="image", rotations=ROTATIONS, top=6)
+    assert len(list(candidates.of(small, views, maps))) == 2 * len(maps.layout.scales)
+    assert len(list(candidates.of(square, views, maps))) > 2 * len(maps.layout.scales)
 
 
 def test_what_may_not_be_found_is_no_candidate(

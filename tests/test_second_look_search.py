@@ -37,7 +37,7 @@ CONFIG = ModelConfig(
 
 @pytest.fixture(scope="module")
 def tileset(tmp_path_factory: pytest.TempPathFactory) -> TileSet:
-    return tiny_tileset(tmp_path_factory.mktemp("t") / "tiles", tile_px=64, cols=5, rows=2)
+    return tiny_tileset(tmp_path_factory.mktemp("t") / "tiles", tile_px=96, cols=5, rows=2)
 
 
 @pytest.fixture(scope="module")

@@ -65,6 +65,11 @@ class GridLayout:
         return cls(cell_channels(config), template, cells, scales, stride)
 
     @property
+    def photo_px(self) -> int:
+        """Side of a photo, as it is seen."""
+        return self.template * self.stride_px
+
+    @property
     def length(self) -> int:
         """Numbers in a tile's vector."""
         return self.channels * sum(side * side for side in self.cells)

@@ -71,7 +71,7 @@ class Candidates:
     ) -> Iterator[Candidate]:
         """The candidates of one photo, first those of the search, the best first.
 
-        The photo is seen larger only when they are used up.
+        The photo is seen larger only when they are used up, and only if it has the pixels.
 
         Args:
             square: The photo, alone in a batch.
@@ -87,7 +87,7 @@ class Candidates:
         best = scores.max(axis=0)
         yield from self._first(maps, views, scores, best=best, rotations=self.rotations)
         larger = maps.nearer(NEARER)
-        if larger is None:
+        if larger is None or larger.layout.photo_px > square.images.shape[-1]:
             return
         turns = max(1, int(NEARER * self.rotations))
         grids = photo_grids(

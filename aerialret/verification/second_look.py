@@ -46,7 +46,7 @@ from aerialret.verification.pose import Matrix, Pose, as_square
 from aerialret.verification.reference import Reference, ReferenceReader
 
 NEARER = 2
-"""How much larger photo and candidates are than in the search."""
+"""How much larger photo and candidates are than in the search, where they have the pixels."""
 
 TURNS_DEG = (-7.5, -5.0, -2.5, 0.0, 2.5, 5.0, 7.5)
 """Further turns: the search's own are up to 15 degrees apart."""
@@ -93,7 +93,8 @@ class SecondLook:
             )
         self._model, self._modality = model, modality
         layout = GridLayout.of(model.config, tile_px=tile_px)
-        cells, self._stride_px = NEARER * layout.template, layout.stride_px
+        seen = min(NEARER * layout.template, tile_px // layout.stride_px)
+        cells, self._stride_px = max(layout.template, seen), layout.stride_px
         self._cells, self._margin = cells, max(2, round(cells * _MARGIN))
         self._photo_px, self._tile_px = cells * self._stride_px, tile_px
 

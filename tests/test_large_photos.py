@@ -99,7 +99,7 @@ def test_a_second_look_puts_a_large_photo_where_it_is(index: Index, photo: Path)
     plain, again = answer_to(photo, index), answer_to(photo, index, rerank="cells")
     assert plain.votes is not None
     assert again.votes is not None
-    assert off_m(again) < 1.0
+    assert off_m(again) < 2.0  # a quarter of a cell
     assert again.hits[0].side_m == pytest.approx(120, rel=0.01)
     assert again.turns_deg[0] == pytest.approx(0, abs=1) or again.turns_deg[0] > 359
     assert again.hits[0].score != plain.hits[0].score

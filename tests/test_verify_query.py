@@ -129,7 +129,7 @@ def test_a_photo_is_written_where_it_lies(
     assert f"wrote {out}, o.points and o.json beside it" in told.err
     assert told.out.splitlines()[-5].split()[1] == TILE
     assert told.out.splitlines()[-5].split()[-1] == "yes"
-    with rasterio.open(out) as picture, rasterio.open(world / "map.tif") as chart:
+    with rasterio.open(out) as picture, rasterio.open(world / "2004.tif") as chart:
         assert picture.crs == chart.crs
         seen = np.array([sample[:3] for sample in picture.sample([(POSE.x, POSE.y)])], float)
         near = np.array(list(chart.sample([(POSE.x, POSE.y)])), float)

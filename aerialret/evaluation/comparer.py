@@ -43,8 +43,6 @@ class Comparer:
         gallery: Is searched.
         asking: How: turns that are tried, and how the first results are checked.
         kept: Results of each photo that are kept.
-        thorough: Whether a second look is taken at all candidates, however sure of one: what would
-            be first without the right place is known only then.
         batch_size: Photos described at once.
         label: Put before the stages that `progress` is told.
         progress: Told the stage, the tiles done and the tiles in all.
@@ -59,24 +57,29 @@ class Comparer:
         gallery: GalleryCache,
         asking: QueryConfig,
         kept: int = RESULTS_KEPT,
-        thorough: bool = False,
         batch_size: int = 32,
         label: str = "describing",
         progress: StagedProgress | None = None,
     ) -> None:
         self._tileset, self._model, self._photos, self._gallery = tileset, model, photos, gallery
         self._asking, self._kept, self._batch_size = asking, kept, batch_size
-        self._label, self._progress, self._thorough = label, progress, thorough
+        self._label, self._progress = label, progress
         self._known: dict[Modality, NDArray[np.float32]] = {}
         self._reader = ReferenceReader(tileset)
 
-    def compare(self, comparison: Comparison) -> Measurement:
-        """Searches every photo exactly."""
+    def compare(self, comparison: Comparison, *, thorough: bool = False) -> Measurement:
+        """Searches every photo exactly.
+
+        Args:
+            comparison: What queries and gallery are described by.
+            thorough: Whether a second look is taken at all candidates, however sure of one: what
+                would be first without the right place is known only then.
+        """
         checks = self._asking.rerank != "none" and comparison.sees_images
         top = max(self._kept, self._asking.rerank_top) if checks else self._kept
         found = self._searched(comparison, top=top)
         if checks and self._asking.rerank == "cells":
-            found, shown = self._looked_again(comparison, found)
+            found, shown = self._looked_again(comparison, found, thorough=thorough)
             placed = self._placed_again(found.nearest.rows[:, 0], shown)
             return self._measurement(comparison, found, placed, shown=shown)
         found = self._checked(found) if checks else found
@@ -100,14 +103,14 @@ class Comparer:
         )  # fmt: skip
 
     def _looked_again(
-        self, comparison: Comparison, found: Ranking
+        self, comparison: Comparison, found: Ranking, *, thorough: bool
     ) -> tuple[Ranking, tuple[Mapping[int, Window], ...]]:
         """The ranking after a second look at the first results, and what each photo shows there."""
         photos, date, grid = self._photos, self._photos.dates.gallery, self._tileset.grid
         looking = Looking(
             look=SecondLook(self._model, tile_px=grid.tile_px, modality=comparison.queries),
             reader=self._reader, grid=grid, tiles=self._tileset.tiles(date), date=date,
-            thorough=self._thorough,
+            thorough=thorough,
         )  # fmt: skip
         return looked_again(
             found,

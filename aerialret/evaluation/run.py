@@ -78,8 +78,10 @@ def run_evaluation(
     photos = photos_of(tileset, dates=dates, protocol=protocol, seed=seed, tiles=tiles)
     comparisons = chosen(_possible(tileset, model, dates), only=only)
     gallery = gallery or GalleryCache(tileset, model, index=index)
-    comparer = run.comparer(model, photos, gallery=gallery, thorough=is_judged(model))
-    trained = {comparison.name: comparer.compare(comparison) for comparison in comparisons}
+    comparer = run.comparer(model, photos, gallery=gallery)
+    headline, *others = comparisons
+    trained = {headline.name: comparer.compare(headline, thorough=is_judged(model))}
+    trained |= {comparison.name: comparer.compare(comparison) for comparison in others}
     whole = None
     if not only and protocol != ALIGNED:
         aligned = photos_of(tileset, dates=dates, seed=seed, tiles=photos.tiles)
@@ -123,17 +125,12 @@ class _Run:
     progress: StagedProgress | None
 
     def comparer(
-        self,
-        model: Model,
-        photos: Photos,
-        *,
-        gallery: GalleryCache | None = None,
-        thorough: bool = False,
+        self, model: Model, photos: Photos, *, gallery: GalleryCache | None = None
     ) -> Comparer:
         """Searches for the photos; without a gallery, by the model before training."""
         return Comparer(
             self.tileset, model, photos=photos, asking=self.asking, progress=self.progress,
-            gallery=gallery or GalleryCache(self.tileset, model), kept=self.kept, thorough=thorough,
+            gallery=gallery or GalleryCache(self.tileset, model), kept=self.kept,
             label="describing" if gallery else "before training:",
         )  # fmt: skip
 

@@ -155,9 +155,9 @@ class _Asking:
             photos = self._photos(protocol, [self.places[each] for each in chosen])
             comparer = Comparer(
                 self.tileset, self.model, photos=photos, gallery=self.known,
-                asking=self.model.asking, kept=KEPT, thorough=True, progress=self.progress,
+                asking=self.model.asking, kept=KEPT, progress=self.progress,
             )  # fmt: skip
-            nearest = comparer.compare(Comparison(modality, self.seen)).nearest
+            nearest = comparer.compare(Comparison(modality, self.seen), thorough=True).nearest
             found = searches_of_lists(
                 nearest.rows[:, :KEPT], nearest.scores[:, :KEPT], photos.truth, bounds=bounds
             )

@@ -173,8 +173,7 @@ class Comparer:
 
     def answer(self, measurement: Measurement, row: int, *, top: int) -> PhotoAnswer:
         """What `measurement` found for one photo, as an answer to a query: `top` hits at most."""
-        photos, date = self._photos, self._photos.dates.gallery
-        batch = photos.cut(self._tileset, slice(row, row + 1)).batch
+        photos, date, batch = self._photos, self._photos.dates.gallery, self._photo(row)
         nearest = measurement.nearest
         found = nearest.rows[row, :top][nearest.rows[row, :top] != NO_ROW]
         tiles = self._tileset.tiles(date)
@@ -235,7 +234,7 @@ class Comparer:
         photos, tiles = self._photos, self._tileset.tiles(self._photos.dates.gallery)
 
         def photo(row: int) -> LocalFeatures:
-            batch = photos.cut(self._tileset, slice(row, row + 1)).batch
+            batch = self._photo(row)
             return SIFT.features(batch.images[0], batch.valid[0])
 
         return reranked(

@@ -14,7 +14,7 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import SURE, behind, settled, until_sure
+from aerialret.verification.looking import SURE, behind, looked_at
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -71,19 +71,14 @@ class Looking:
             poses = [self._pose(each.window, self.tiles[each.row]) for each in some]
             return self._fits(photo, poses)
 
-        sure = math.inf if self.thorough else SURE
-        looked = until_sure(candidates, look, place=lambda each: each.row, sure=sure)
-        looked.sort(key=lambda pair: -pair[1].score)
-        for seen, fit in looked[:1]:
-            looked[0] = seen, settled(fit, lambda pose: self._fits(photo, [pose])[0])
-        return looked
+        return looked_at(
+            candidates, look, place=lambda each: each.row,
+            again=lambda _, pose: self._fits(photo, [pose])[0],
+            sure=math.inf if self.thorough else SURE,
+        )  # fmt: skip
 
     def _fits(self, photo: TileBatch, poses: Sequence[Pose]) -> list[Fit]:
         return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
-
-    def window(self, seen: Seen, fit: Fit) -> Window:
-        """What of a candidate's tile the photo shows by a second look."""
-        return self._window(fit.pose, self.tiles[seen.row])
 
     def _pose(self, window: Window, tile: TileId) -> Pose:
         centre = np.array([window.centre_x, window.centre_y])
@@ -93,8 +88,10 @@ class Looking:
             metres_per_px=window.side * self.grid.resolution_m,
         )  # fmt: skip
 
-    def _window(self, pose: Pose, tile: TileId) -> Window:
-        bounds, size = self.grid.bounds(tile), self.grid.tile_size_m
+    def window(self, seen: Seen, fit: Fit) -> Window:
+        """What of a candidate's tile the photo shows by a second look."""
+        pose, bounds = fit.pose, self.grid.bounds(self.tiles[seen.row])
+        size = self.grid.tile_size_m
         return Window(
             centre_x=(pose.x - bounds.left) / size, centre_y=(bounds.top - pose.y) / size,
             side=pose.metres_per_px / self.grid.resolution_m, rotation_deg=-pose.rotation_deg,
@@ -124,10 +121,10 @@ def looked_again(
     rows, scores = found.nearest.rows.copy(), found.nearest.scores.copy()
     shown = []
     for query in range(len(ranks)):
-        best = _best_of_each_row(looking.again(photo(query), candidates(query)), looking)
+        best = _best_of_each_row(looking.again(photo(query), candidates(query)))
         there = rows[query, : int((rows[query] != NO_ROW).sum())].copy()
         left = ~np.isin(there, list(best))
-        looked = np.array([each.score for each in best.values()], np.float32)
+        looked = np.array([fit.score for _, fit in best.values()], np.float32)
         rest = behind(looked, scores[query, : len(there)][left])
         order = np.concatenate([np.array(list(best), np.int64), there[left]])[: rows.shape[1]]
         rows[query, : len(order)] = order
@@ -135,38 +132,25 @@ def looked_again(
         if ranks[query] != NOT_FOUND:
             ranks[query] = _rank(int(ranks[query]), int(truth[query]), own[query], best)
         if int(truth[query]) in best:
-            own[query] = best[int(truth[query])].score
+            own[query] = best[int(truth[query])][1].score
         else:
             own[query] = behind(looked, own[query : query + 1])[0]
-        shown.append({row: each.window for row, each in best.items()})
+        shown.append({row: looking.window(*pair) for row, pair in best.items()})
         if progress:
             progress(query + 1, len(ranks))
     ranking = replace(found, ranks=ranks, nearest=Neighbours(rows, scores), own_scores=own)
     return ranking, tuple(shown)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Looked:
-    """The best look at one row: its score, the row's score by the search, what it shows."""
-
-    score: np.float32
-    searched: float
-    window: Window
-
-
-def _best_of_each_row(looked: Sequence[tuple[Seen, Fit]], looking: Looking) -> dict[int, _Looked]:
+def _best_of_each_row(looked: Sequence[tuple[Seen, Fit]]) -> dict[int, tuple[Seen, Fit]]:
     """The rows that were looked at, in the order of `looked`, the best first."""
-    best: dict[int, _Looked] = {}
+    best: dict[int, tuple[Seen, Fit]] = {}
     for seen, fit in looked:
-        if seen.row not in best:
-            window = looking.window(seen, fit)
-            best[seen.row] = _Looked(
-                score=np.float32(fit.score), searched=seen.searched, window=window
-            )
+        best.setdefault(seen.row, (seen, fit))
     return best
 
 
-def _rank(searched: int, truth: int, own: np.float32, best: Mapping[int, _Looked]) -> int:
+def _rank(searched: int, truth: int, own: np.float32, best: Mapping[int, tuple[Seen, Fit]]) -> int:
     """The rank of the right place after a second look.
 
     Where it was not looked at, all that were are before it, and of the others those that were
@@ -174,5 +158,5 @@ def _rank(searched: int, truth: int, own: np.float32, best: Mapping[int, _Looked
     """
     if truth in best:
         return 1 + list(best).index(truth)
-    ahead = sum(1 for each in best.values() if each.searched >= own)
+    ahead = sum(1 for seen, _ in best.values() if seen.searched >= own)
     return max(searched - ahead, 1) + len(best)

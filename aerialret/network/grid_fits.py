@@ -113,8 +113,7 @@ def first_fits(
         for scale, own in enumerate(scores):
             rows = np.argsort(-own, kind="stable")[:each]
             rows = rows[np.isfinite(own[rows])]
-            some = torch.from_numpy(gallery[rows]).to(device, torch.float32)
-            maps = layout.maps(some)[scale]
+            maps = layout.maps(torch.from_numpy(gallery[rows]))[scale].to(device, torch.float32)
             for number, row in enumerate(map(int, rows)):
                 fit = _fit(asked, maps[number : number + 1], layout, scale)
                 found.append(TileFit(row=row, fit=fit))

@@ -11,10 +11,10 @@ from aerialret.network.descriptors import modalities_of
 from aerialret.retrieval.candidates import Candidates
 from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.index_store import Index
-from aerialret.retrieval.search import Hit, hits_of_candidates
+from aerialret.retrieval.search import Hit, allowed_places, hit_of_candidate
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import behind, settled, until_sure
+from aerialret.verification.looking import behind, looked_at
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -96,11 +96,10 @@ class SecondLooks:
             return self.look.fits_at(square, poses, [hit.date for hit, _ in some], self.reader)
 
         seen = self._seen(square, views, selected, shown_m)
-        looked = until_sure(seen, look, place=lambda each: each[0].place)
-        looked.sort(key=lambda pair: -pair[1].score)
-        if looked:
-            first, fit = looked[0]
-            looked[0] = first, settled(fit, lambda pose: self._fit(square, pose, first[0].date))
+        looked = looked_at(
+            seen, look, place=lambda each: each[0].place,
+            again=lambda each, pose: self._fit(square, pose, each[0].date),
+        )  # fmt: skip
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
         for (hit, _), fit in looked:
             placed = replace(self._placed(hit, fit), score=fit.score)
@@ -123,8 +122,10 @@ class SecondLooks:
         first = self.candidates.of(
             square, views, maps, selected=selected, sides_m=self.index.sides_m, shown_m=shown_m
         )
+        allowed = allowed_places(self.index, selected)
         for each in first:
-            for hit in hits_of_candidates(self.index, [each], selected=selected):
+            hit = hit_of_candidate(self.index, each, allowed=allowed)
+            if hit:
                 yield hit, each.turn_deg
 
     def fits(

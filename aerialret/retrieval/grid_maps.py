@@ -74,7 +74,7 @@ class GridMaps:
     def first_fits(
         self, query: Descriptors, scores: NDArray[np.float32], *, each: int
     ) -> list[TileFit]:
-        """See `aerialret.network.dense.first_fits`."""
+        """See `aerialret.network.grid_fits.first_fits`."""
         return first_fits(
             query, self._cells, scores, layout=self.layout, device=self._device, each=each
         )

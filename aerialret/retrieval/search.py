@@ -1,6 +1,5 @@
 """Search: an index and descriptors go in, ranked places come out."""
 
-from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -21,7 +20,7 @@ from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.dates import DateInterval, parse_interval
 from aerialret.tiles.grid import TileId
 
-__all__ = ["Hit", "best_of_views", "hits_of_candidates", "search", "select_tiles"]
+__all__ = ["Hit", "allowed_places", "best_of_views", "hit_of_candidate", "search", "select_tiles"]
 
 
 def search(
@@ -139,34 +138,30 @@ def _place_of(index: Index, hit: Hit, row: int) -> tuple[TileId, int]:
     return (hit.tile, int(index.place_numbers[row])) if number is None else (tile, number)
 
 
-def hits_of_candidates(
-    index: Index,
-    candidates: Sequence[Candidate],
-    *,
-    selected: NDArray[np.bool_] | None = None,
-) -> list[Hit]:
-    """Candidates for a second look as hits, in their order; a place may be among them repeatedly.
+def allowed_places(index: Index, selected: NDArray[np.bool_] | None) -> frozenset[int]:
+    """Numbers of the places that may be found; `selected` is bool [m], None for all."""
+    if not index.has_windows:
+        return frozenset()
+    numbers = index.place_numbers if selected is None else index.place_numbers[selected]
+    return frozenset(numbers.tolist())
 
-    Of windows that overlap, those are left out that put the photo where nothing may be found.
+
+def hit_of_candidate(index: Index, candidate: Candidate, *, allowed: frozenset[int]) -> Hit | None:
+    """A candidate for a second look as a hit.
+
+    None in an index of windows that overlap, where it puts the photo where nothing may be found.
 
     Args:
-        index: Holds them.
-        candidates: Rows of the index and how a photo fits them.
-        selected: bool [m], the tiles that may be found; None for all.
+        index: Holds it.
+        candidate: A row of the index and how a photo fits it.
+        allowed: See `allowed_places`.
     """
-    rows = np.array([each.row for each in candidates], np.int64)
-    scores = np.array([each.fit.score for each in candidates], np.float32)
-    hits = hits_of_fits(index, rows, scores, [each.fit for each in candidates])
+    rows, scores = np.array([candidate.row]), np.array([candidate.fit.score], np.float32)
+    (hit,) = hits_of_fits(index, rows, scores, [candidate.fit])
     if not index.has_windows:
-        return hits
-    numbers = index.place_numbers if selected is None else index.place_numbers[selected]
-    allowed = set(numbers.tolist())
-    placed = [(hit, *_place_of(index, hit, int(row))) for hit, row in zip(hits, rows, strict=True)]
-    return [
-        at_place(hit, tile, index=index, rank=hit.rank)
-        for hit, tile, number in placed
-        if number in allowed
-    ]
+        return hit
+    tile, number = _place_of(index, hit, candidate.row)
+    return at_place(hit, tile, index=index, rank=hit.rank) if number in allowed else None
 
 
 def best_of_views(

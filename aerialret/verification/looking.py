@@ -1,6 +1,7 @@
 """Looking at candidates: they go in, the best first; those there was need to look at come out."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice
 from typing import TypeVar
 
@@ -58,6 +59,31 @@ def _portions(
     groups = (list(group) for _, group in groupby(candidates, key=place))
     while some := list(islice(groups, AT_ONCE)):
         yield [candidate for group in some for candidate in group]
+
+
+def looked_at(
+    candidates: Iterable[Candidate],
+    look: Callable[[Sequence[Candidate]], Sequence[Fit]],
+    *,
+    place: Callable[[Candidate], Hashable],
+    again: Callable[[Candidate, Pose], Fit],
+    sure: float = SURE,
+) -> list[tuple[Candidate, Fit]]:
+    """As `until_sure`, in the order of their fits, the best first and settled.
+
+    Args:
+        candidates: The best first.
+        look: Looks at some of them.
+        place: Where a candidate is.
+        again: Looks at what lies at a pose that a candidate led to.
+        sure: See `until_sure`.
+    """
+    looked = until_sure(candidates, look, place=place, sure=sure)
+    looked.sort(key=lambda pair: -pair[1].score)
+    if looked:
+        first, fit = looked[0]
+        looked[0] = first, settled(fit, partial(again, first))
+    return looked
 
 
 def settled(fit: Fit, again: Callable[[Pose], Fit]) -> Fit:

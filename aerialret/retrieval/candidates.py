@@ -17,7 +17,7 @@ from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, photo_grids
 from aerialret.network.grid_fits import GridFit
 from aerialret.retrieval.grid_maps import GridMaps
-from aerialret.retrieval.known_sides import TOLERANCE
+from aerialret.retrieval.known_sides import off_scale, tolerated
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
 
@@ -82,7 +82,7 @@ class Candidates:
             shown_m: Side of the ground that the photo shows, where it is known: of each tile the
                 scales next to it count and no other.
         """
-        known = None if shown_m is None or sides_m is None else _Known.of(maps, sides_m / shown_m)
+        known = None if shown_m is None or sides_m is None else _Known.of(maps, sides_m, shown_m)
         scores = _that_count(maps.scores_by_scale(views), maps, selected, known)
         best = scores.max(axis=0)
         yield from self._first(maps, views, scores, best=best, rotations=self.rotations)
@@ -124,23 +124,25 @@ class _Known:
     """The ground that a photo shows, where it is known.
 
     Attributes:
-        sides: float64 [m], the tiles' sides over the photo's.
-        most: Logarithm of the factor by which what is compared may differ from it.
+        sides_m: float64 [m], the ground that each tile shows.
+        shown_m: Side of the ground that the photo shows.
+        most: How far from it what is compared may be, see `tolerated`.
     """
 
-    sides: NDArray[np.float64]
+    sides_m: NDArray[np.float64]
+    shown_m: float
     most: float
 
     @classmethod
-    def of(cls, maps: GridMaps, sides: NDArray[np.float64]) -> "_Known":
+    def of(cls, maps: GridMaps, sides_m: NDArray[np.float64], shown_m: float) -> "_Known":
         """With the nearest scale of `maps` at least."""
-        nearest = float(_off(maps, sides).min(initial=np.inf))
-        return cls(sides, max(math.log(TOLERANCE), nearest) + 1e-9)
+        off = off_scale(maps.layout.scales, sides_m=sides_m, shown_m=shown_m)
+        return cls(sides_m, shown_m, tolerated(off))
 
-
-def _off(maps: GridMaps, sides: NDArray[np.float64]) -> NDArray[np.float64]:
-    off: NDArray[np.float64] = np.abs(np.log(np.outer(maps.layout.scales, sides)))
-    return off
+    def near(self, maps: GridMaps) -> NDArray[np.bool_]:
+        """Which scales of which tiles are near enough: bool [scales, m]."""
+        off = off_scale(maps.layout.scales, sides_m=self.sides_m, shown_m=self.shown_m)
+        return (off <= self.most).T
 
 
 def _that_count(
@@ -154,5 +156,5 @@ def _that_count(
     if selected is not None:
         counts &= selected
     if known is not None:
-        counts &= _off(maps, known.sides) <= known.most
+        counts &= known.near(maps)
     return np.where(counts, scores, np.float32(-np.inf))

@@ -4,6 +4,8 @@ Where it is known how much ground a photo shows, the scales next to that are tri
 faster, and other places have fewer chances to look like it.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,8 +46,8 @@ class KnownSideMaps:
 
     def __init__(self, maps: GridMaps, *, sides_m: NDArray[np.float64], shown_m: float) -> None:
         unique = np.unique(sides_m)
-        off = np.abs(np.log(np.outer(unique, maps.layout.scales) / shown_m))
-        near = off <= max(np.log(TOLERANCE), off.min()) + 1e-9
+        off = off_scale(maps.layout.scales, sides_m=unique, shown_m=shown_m)
+        near = off <= tolerated(off)
         self._parts = [
             _Part(maps.only(_run(some)), sides_m == side)
             for side, some in zip(unique, near, strict=True)
@@ -80,3 +82,22 @@ def _run(near: NDArray[np.bool_]) -> slice:
     """From the first to the last that is true."""
     (where,) = np.nonzero(near)
     return slice(int(where[0]), int(where[-1]) + 1)
+
+
+def off_scale(
+    scales: Sequence[float], *, sides_m: NDArray[np.float64], shown_m: float
+) -> NDArray[np.float64]:
+    """How far what is compared is from what a photo shows: float64 [sides, scales], logarithms.
+
+    Args:
+        scales: What is compared, as shares of a tile's side.
+        sides_m: float64 [sides], the ground that tiles show.
+        shown_m: Side of the ground that the photo shows.
+    """
+    off: NDArray[np.float64] = np.abs(np.log(np.outer(sides_m, scales) / shown_m))
+    return off
+
+
+def tolerated(off: NDArray[np.float64]) -> float:
+    """The logarithm of `TOLERANCE`, or the least of `off` where none is within it."""
+    return max(math.log(TOLERANCE), float(off.min(initial=np.inf))) + 1e-9

@@ -23,7 +23,7 @@ from aerialret.network.peaks import peak_offset, vertices
 from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification import second_look
-from aerialret.verification.looking import behind, settled, until_sure
+from aerialret.verification.looking import SURE, behind, settled, until_sure
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference
 from aerialret.verification.second_look import Fit, SecondLook
@@ -175,7 +175,7 @@ def test_no_more_is_looked_at_than_needed_to_be_sure(scores: list[float], seen: 
         taken.extend(some)
         return [Fit(score=scores[number], pose=TRUE) for number in some]
 
-    looked = until_sure(iter(range(len(scores))), look, place=lambda number: number)
+    looked = until_sure(iter(range(len(scores))), look, place=lambda number: number, sure=SURE)
     assert [number for number, _ in looked] == taken == list(range(seen))
     assert [fit.score for _, fit in looked] == scores[:seen]
 
@@ -203,8 +203,8 @@ def test_a_place_is_no_rival_of_itself() -> None:
     def look(some: Sequence[int]) -> list[Fit]:
         return [Fit(score=scores[number], pose=TRUE) for number in some]
 
-    assert len(until_sure(range(20), look, place=lambda number: max(number, 1))) == 9
-    assert len(until_sure(range(20), look, place=lambda number: number)) == 20
+    assert len(until_sure(range(20), look, place=lambda number: max(number, 1), sure=SURE)) == 9
+    assert len(until_sure(range(20), look, place=lambda number: number, sure=SURE)) == 20
     sure = until_sure(range(20), look, place=lambda number: max(number, 1), sure=math.inf)
     assert len(sure) == 20
 

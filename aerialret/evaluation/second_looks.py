@@ -14,7 +14,8 @@ from aerialret.retrieval.metrics import NOT_FOUND
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.grid import Grid, TileId
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import SURE, behind, looked_at
+from aerialret.verification.counting import counted
+from aerialret.verification.looking import behind, looked_at, sure_of
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -68,19 +69,24 @@ class Looking:
         """How a photo fits its candidates, as far as there was need to look; the best first."""
 
         def look(some: Sequence[Seen]) -> list[Fit]:
-            poses = [self._pose(each.window, self.tiles[each.row]) for each in some]
-            return self._fits(photo, poses)
+            poses = [self.pose(each.window, self.tiles[each.row]) for each in some]
+            return self._fits(photo, poses, some)
 
         return looked_at(
             candidates, look, place=lambda each: each.row,
-            again=lambda _, pose: self._fits(photo, [pose])[0],
-            sure=math.inf if self.thorough else SURE,
+            again=lambda each, pose: self._fits(photo, [pose], [each])[0],
+            sure=math.inf if self.thorough else sure_of(self.look),
         )  # fmt: skip
 
-    def _fits(self, photo: TileBatch, poses: Sequence[Pose]) -> list[Fit]:
-        return self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
+    def _fits(self, photo: TileBatch, poses: Sequence[Pose], seen: Sequence[Seen]) -> list[Fit]:
+        fits = self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
+        return [
+            counted(fit, tile=self.grid.bounds(self.tiles[each.row]), photo_px=self.grid.tile_px)
+            for fit, each in zip(fits, seen, strict=True)
+        ]
 
-    def _pose(self, window: Window, tile: TileId) -> Pose:
+    def pose(self, window: Window, tile: TileId) -> Pose:
+        """Where a photo lies that shows this window of a tile."""
         centre = np.array([window.centre_x, window.centre_y])
         x, y = on_the_ground(centre, tile=tile, grid=self.grid)
         return Pose(

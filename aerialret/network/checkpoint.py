@@ -7,11 +7,14 @@ MODEL/
   split.parquet       place, col, row, split
   history.csv         a row for each epoch
   curves.svg          the plot of history.csv
+
+What is measured or trained afterwards lies beside it and is no part of it: calibration.json,
+reranker.safetensors.
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,9 @@ from aerialret.errors import AerialretError, NotAnArtefactError
 from aerialret.manifest import MANIFEST_NAME, Manifest, read_manifest
 from aerialret.network.dense import GridLayout
 from aerialret.network.describer import Describer
+from aerialret.network.gradient_cells import cell_channels
 from aerialret.network.methods import build_network, vector_length
+from aerialret.network.reranker import CellReranker, read_reranker
 from aerialret.network.weights import initial_network
 from aerialret.tiles.grid import Grid
 
@@ -55,6 +60,7 @@ class Model:
         device: Where it computes.
         split: A row for each place of the training tile set: place, col, row, split; split is
             train, val, test, or buffer for places left out between them.
+        reranker: Judges photos laid on candidates, where one was trained for this model.
     """
 
     folder: Path
@@ -64,6 +70,7 @@ class Model:
     network: Describer
     device: torch.device
     split: pd.DataFrame
+    reranker: CellReranker | None = None
 
     @property
     def length(self) -> int:
@@ -104,7 +111,21 @@ def load_model(folder: Path, *, device: str = "auto") -> Model:
         raise NotAnArtefactError(
             f"{folder} is a damaged model ({error}); run 'aerialret train' again"
         ) from error
-    return _placed(folder, manifest, config, grid, network, split, device)
+    model = _placed(folder, manifest, config, grid, network, split, device)
+    return with_reranker(model) if config.is_grid else model
+
+
+def with_reranker(model: Model) -> Model:
+    """The same model with the reranker that its folder has now.
+
+    Raises:
+        NotAnArtefactError: It is damaged.
+    """
+    reranker = read_reranker(
+        model.folder, model=model.content_hash, learnt=model.config.grid_channels,
+        edges=cell_channels(model.config) - model.config.grid_channels,
+    )  # fmt: skip
+    return replace(model, reranker=None if reranker is None else reranker.to(model.device))
 
 
 def untrained_model(model: Model) -> Model | None:

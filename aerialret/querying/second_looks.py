@@ -14,7 +14,8 @@ from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.search import Hit, allowed_places, hit_of_candidate
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.looking import behind, looked_at
+from aerialret.verification.counting import counted
+from aerialret.verification.looking import behind, looked_at, sure_of
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
 from aerialret.verification.second_look import Fit, SecondLook
@@ -93,12 +94,13 @@ class SecondLooks:
 
         def look(some: Sequence[tuple[Hit, float]]) -> list[Fit]:
             poses = [self._pose(*each) for each in some]
-            return self.look.fits_at(square, poses, [hit.date for hit, _ in some], self.reader)
+            return self._fits(square, poses, [hit for hit, _ in some])
 
         seen = self._seen(square, views, selected, shown_m)
         looked = looked_at(
             seen, look, place=lambda each: each[0].place,
-            again=lambda each, pose: self._fit(square, pose, each[0].date),
+            again=lambda each, pose: self._fits(square, [pose], [each[0]])[0],
+            sure=sure_of(self.look),
         )  # fmt: skip
         found: dict[tuple[str, str], tuple[Hit, float]] = {}
         for (hit, _), fit in looked:
@@ -143,9 +145,12 @@ class SecondLooks:
         fits = self.look.fits_at(square, [_zoomed(p, factor) for p in poses], dates, self.reader)
         return [replace(fit, pose=_zoomed(fit.pose, 1 / factor)) for fit in fits]
 
-    def _fit(self, square: TileBatch, pose: Pose, date: str) -> Fit:
-        (fit,) = self.look.fits_at(square, [pose], [date], self.reader)
-        return fit
+    def _fits(self, square: TileBatch, poses: Sequence[Pose], hits: Sequence[Hit]) -> list[Fit]:
+        fits = self.look.fits_at(square, poses, [hit.date for hit in hits], self.reader)
+        return [
+            counted(fit, tile=hit.bounds, photo_px=self.tile_px)
+            for fit, hit in zip(fits, hits, strict=True)
+        ]
 
     def _pose(self, hit: Hit, turn_deg: float) -> Pose:
         assert hit.side_m is not None, "the search of a grid model tells what a photo shows"

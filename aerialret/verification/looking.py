@@ -9,17 +9,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aerialret.verification.pose import Pose
-from aerialret.verification.second_look import Fit
+from aerialret.verification.second_look import Fit, SecondLook
 
 AT_ONCE = 8
 """Places that are looked at before it is asked whether there is need for more."""
 
-SURE = 0.1
-"""By how much a place must be better than any other, that no further candidates are looked at."""
+SURE, SURE_RERANKED = 0.1, 0.25
+"""By how much a place must be better than any other, that no further candidates are looked at.
+
+By mean cosines, and by a reranker, whose scores are farther apart.
+"""
 
 _FURTHER_LOOKS = 2
 
 Candidate = TypeVar("Candidate")
+
+
+def sure_of(look: SecondLook) -> float:
+    """By how much a place must be better than any other, see `SURE`."""
+    return SURE_RERANKED if look.is_reranked else SURE
 
 
 def until_sure(
@@ -27,7 +35,7 @@ def until_sure(
     look: Callable[[Sequence[Candidate]], Sequence[Fit]],
     *,
     place: Callable[[Candidate], Hashable],
-    sure: float = SURE,
+    sure: float,
 ) -> list[tuple[Candidate, Fit]]:
     """Candidates and how the photo fits them, as far as there was need to look.
 
@@ -67,7 +75,7 @@ def looked_at(
     *,
     place: Callable[[Candidate], Hashable],
     again: Callable[[Candidate, Pose], Fit],
-    sure: float = SURE,
+    sure: float,
 ) -> list[tuple[Candidate, Fit]]:
     """As `until_sure`, in the order of their fits, the best first and settled.
 

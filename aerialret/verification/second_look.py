@@ -7,7 +7,7 @@ further, are laid over it at every position. No other weights, and one pass for 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -65,11 +65,31 @@ class Fit:
     """How a photo fits one candidate.
 
     Attributes:
-        score: Mean cosine of the photo's cells and those they meet, 1 at best.
+        score: Mean cosine of the photo's cells and those they meet, 1 at best; where the model has
+            a reranker, how well they agree by that.
         pose: Of the photo's square, where it fits best.
     """
 
     score: float
+    pose: Pose
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Laid:
+    """A photo laid on a candidate where it fits best.
+
+    Attributes:
+        photo: float [c, s, s], its cells, unit vectors; zero where it shows nothing.
+        place: float [c, s, s], those they meet; zero where nothing is known.
+        kept: Share of the photo that is still within its square after a further turn.
+        mean: Mean cosine; what is not kept counts as zero.
+        pose: Of the photo's square.
+    """
+
+    photo: Tensor
+    place: Tensor
+    kept: float
+    mean: float
     pose: Pose
 
 
@@ -98,6 +118,11 @@ class SecondLook:
         self._cells, self._margin = cells, max(2, round(cells * _MARGIN))
         self._photo_px, self._tile_px = cells * self._stride_px, tile_px
 
+    @property
+    def is_reranked(self) -> bool:
+        """Whether scores are those of a reranker."""
+        return self._model.reranker is not None
+
     def fits(
         self, photo: TileBatch, poses: Sequence[Pose], references: Sequence[Reference]
     ) -> list[Fit]:
@@ -108,26 +133,55 @@ class SecondLook:
             poses: Where the search puts it.
             references: What is there, for each of `poses`.
         """
-        if not poses:
-            return []
+        reranker = self._model.reranker
+        found = []
         with torch.inference_mode():
-            kernels, kept = self._kernels(photo)
-            found = []
-            for start in range(0, len(poses), _AT_ONCE):
-                some = slice(start, start + _AT_ONCE)
-                maps = self._candidates(poses[some], references[some])
-                found += list(conv2d(maps, kernels).cpu().numpy())
-        return [self._fit(*pair, kept) for pair in zip(found, poses, strict=True)]
+            for laid in self._laid(photo, poses, references):
+                score = laid.mean
+                if reranker is not None:
+                    score = laid.kept * float(reranker(laid.photo[None], laid.place[None]))
+                found.append(Fit(score=score, pose=laid.pose))
+        return found
 
     def fits_at(
         self, photo: TileBatch, poses: Sequence[Pose], dates: Sequence[str], reader: ReferenceReader
     ) -> list[Fit]:
         """How the photo fits what `reader` has at each pose and date."""
-        references = [
+        return self.fits(photo, poses, self._references(poses, dates, reader))
+
+    def laid_at(
+        self, photo: TileBatch, poses: Sequence[Pose], dates: Sequence[str], reader: ReferenceReader
+    ) -> list[Laid]:
+        """The photo where it fits best near each pose, laid on what `reader` has there."""
+        with torch.inference_mode():
+            return list(self._laid(photo, poses, self._references(poses, dates, reader)))
+
+    def _laid(
+        self, photo: TileBatch, poses: Sequence[Pose], references: Sequence[Reference]
+    ) -> Iterator[Laid]:
+        if not poses:
+            return
+        kernels, kept = self._kernels(photo)
+        units = normalize(kernels, dim=1)
+        for start in range(0, len(poses), _AT_ONCE):
+            some = slice(start, start + _AT_ONCE)
+            maps = self._candidates(poses[some], references[some])
+            found = conv2d(maps, kernels).cpu().numpy()
+            for each, scores, pose in zip(maps, found, poses[some], strict=True):
+                step, row, column = map(int, np.unravel_index(int(scores.argmax()), scores.shape))
+                yield Laid(
+                    photo=units[step], kept=float(kept[step]), mean=float(scores.max()),
+                    place=each[:, row : row + self._cells, column : column + self._cells],
+                    pose=self._pose(scores, pose, kept),
+                )  # fmt: skip
+
+    def _references(
+        self, poses: Sequence[Pose], dates: Sequence[str], reader: ReferenceReader
+    ) -> list[Reference]:
+        return [
             reader.around(self._extent(pose), date=date, margin_m=0.0)
             for pose, date in zip(poses, dates, strict=True)
         ]
-        return self.fits(photo, poses, references)
 
     def _extent(self, pose: Pose) -> Bounds:
         """What is cut out at `pose`, whatever its turn."""
@@ -197,8 +251,8 @@ class SecondLook:
     def _encoding(self) -> str:
         return self._model.config.mask_encoding
 
-    def _fit(self, scores: NDArray[np.float32], pose: Pose, kept: NDArray[np.float32]) -> Fit:
-        """The best of float [turns * zooms, rows, columns], between the steps.
+    def _pose(self, scores: NDArray[np.float32], pose: Pose, kept: NDArray[np.float32]) -> Pose:
+        """Where the best of float [turns * zooms, rows, columns] is, between the steps.
 
         What a further turn takes out of the square is lost to the score, so that a wrong place is
         not helped by the few cells that are left; where the photo lies is told by those that meet.
@@ -213,11 +267,10 @@ class SecondLook:
         nearer = ZOOMS[zoom] * (ZOOMS[1] / ZOOMS[0]) ** step
         cell_px = self._tile_px / self._cells
         x, y = pose.to_map(width=0, height=0) @ [across * cell_px, down * cell_px, 1.0]
-        better = Pose(
+        return Pose(
             x=float(x), y=float(y), rotation_deg=pose.rotation_deg + further,
             metres_per_px=pose.metres_per_px / nearer,
         )  # fmt: skip
-        return Fit(score=float(scores.max()), pose=better)
 
 
 def _codes(reference: Reference) -> Mask:

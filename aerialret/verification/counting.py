@@ -1,0 +1,46 @@
+"""What a fit counts for: where a photo lies as tiles do goes before where it lies anyhow."""
+
+import math
+from dataclasses import replace
+
+from aerialret.tiles.grid import Bounds
+from aerialret.verification.pose import Pose
+from aerialret.verification.second_look import Fit
+
+ANYHOW = 0.04
+"""What a fit loses that does not lie as tiles do.
+
+There are thousands of ways to lie anyhow in a tile, of which some fit a wrong tile well by chance,
+and few to lie as a tile does: where that fits about as well, it is likelier.
+"""
+
+_TURN_DEG = 15.0
+_FACTOR = 1.5
+_OFF = 1 / 6  # of a tile's side
+
+
+def counted(fit: Fit, *, tile: Bounds, photo_px: int) -> Fit:
+    """The fit with the score that counts.
+
+    Args:
+        fit: Of a second look.
+        tile: That it was found in.
+        photo_px: Side of the photo's square in pixels.
+    """
+    if lies_as_tiles_do(fit.pose, tile=tile, photo_px=photo_px):
+        return fit
+    return replace(fit, score=fit.score - ANYHOW)
+
+
+def lies_as_tiles_do(pose: Pose, *, tile: Bounds, photo_px: int) -> bool:
+    """Whether a photo is about upright, about as large as the tile, and about where it is."""
+    side_m = tile.right - tile.left
+    turn_deg = (pose.rotation_deg + 180) % 360 - 180
+    scale = math.log(pose.metres_per_px * photo_px / side_m)
+    across = pose.x - (tile.left + tile.right) / 2
+    down = pose.y - (tile.bottom + tile.top) / 2
+    return (
+        abs(turn_deg) <= _TURN_DEG
+        and abs(scale) <= math.log(_FACTOR)
+        and max(abs(across), abs(down)) <= _OFF * side_m
+    )

@@ -40,7 +40,9 @@ from aerialret.retrieval.calibration import (
     UNCERTAIN,
     Calibration,
     Curve,
+    asked_by,
     copy_calibration,
+    forget_second_looks,
     read_calibration,
     write_calibration,
 )
@@ -399,6 +401,27 @@ def test_unreadable_newer_and_foreign_calibrations_are_refused(
     (tmp_path / CALIBRATION_NAME).write_text('{"format_version": 1}')
     with pytest.raises(NotAnArtefactError, match="is no readable calibration"):
         read_calibration(tmp_path, model=calibrated.content_hash)
+
+
+def test_what_is_told_of_second_looks_goes_when_they_are_judged_otherwise(
+    calibrated: Model, tmp_path: Path
+) -> None:
+    model = calibrated.content_hash
+    found = read_calibration(calibrated.folder, model=model)
+    assert found is not None
+    again = {asked_by(name, rerank="cells"): each for name, each in found.by.items()}
+    both = replace(found, by={**found.by, **again})
+    path = write_calibration(both, tmp_path)
+    assert read_calibration(tmp_path, model=model) == both
+    old = json.loads(path.read_text()) | {"format_version": 1}
+    path.write_text(json.dumps(old))
+    assert read_calibration(tmp_path, model=model) == found
+    write_calibration(both, tmp_path)
+    forget_second_looks(tmp_path, model=model)
+    assert read_calibration(tmp_path, model=model) == found
+    path.unlink()
+    forget_second_looks(tmp_path, model=model)
+    assert not path.exists()
 
 
 def test_a_copy_follows_the_model(calibrated: Model, tmp_path: Path) -> None:

@@ -133,15 +133,18 @@ def _journal(out: Path | None, request: Mapping[str, Any], *, replace: bool) -> 
 def _request(index: "Index", asked: Mapping[str, Any]) -> dict[str, Any]:
     """What the answers depend on, as plain values."""
     from aerialret.manifest import hash_file
+    from aerialret.network.reranker import reranker_hash
     from aerialret.retrieval.calibration import CALIBRATION_NAME
     from aerialret.retrieval.index_store import MODEL_FOLDER
 
-    calibration = index.folder / MODEL_FOLDER / CALIBRATION_NAME
+    model = index.folder / MODEL_FOLDER
+    calibration = model / CALIBRATION_NAME
     plain = {name: _plain(value) for name, value in asked.items()}
     area = Path(str(asked.get("area") or ""))
     return {
         "index": index.manifest.content_hash[:12],
         "calibration": hash_file(calibration)[:12] if calibration.is_file() else "",
+        "reranker": reranker_hash(model)[:12],
         **plain,
         "content of area": hash_file(area)[:12] if area.is_file() else "",
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aerialret.cli.calibrating import calibrate_trained
+from aerialret.cli.reranking import train_missing_reranker
 from aerialret.cli.shared_options import Assignments, Recipe, Replace, TileSetArgument
 from aerialret.cli.telling import staged_progress, tell
 from aerialret.config import IndexConfig, Pipeline, TrainConfig
@@ -131,7 +132,7 @@ def train_model(
     replace: bool = False,
     calibrate: bool = True,
 ) -> None:
-    """Trains a model, tells its epochs and its outcome, and calibrates its scores."""
+    """Trains a model and its reranker, tells how that went, and calibrates its scores."""
     from aerialret.tiles.tileset import TileSet
     from aerialret.training.distributed import World
     from aerialret.training.train import train as step
@@ -144,6 +145,7 @@ def train_model(
     if not World.from_environment().is_first:
         return  # one of torchrun's processes speaks for all
     _tell_trained(out, report)
+    train_missing_reranker(tileset, out)
     if calibrate:
         calibrate_trained(tileset, out)
 

@@ -8,6 +8,7 @@ What is there already and was made by the same request is not made again.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,13 +28,16 @@ from aerialret.comparison.records import (
     write_record,
 )
 from aerialret.config import as_plain
+from aerialret.errors import NothingToDoError
 from aerialret.evaluation.comparisons import EVERY, Comparison, Dates, comparisons_of
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.measurement import StagedProgress
 from aerialret.evaluation.query_table import tiles_in_scope
+from aerialret.evaluation.reranker.train import train_missing_reranker
 from aerialret.evaluation.run import run_evaluation
 from aerialret.manifest import already_made, library_versions, read_manifest
 from aerialret.network.checkpoint import Model, load_model
+from aerialret.network.reranker import reranker_hash
 from aerialret.tiles.tileset import TileSet
 from aerialret.training.request import TrainingRequest
 from aerialret.training.train import train
@@ -113,6 +117,8 @@ def carry_out(
     report = train(
         tileset, folder / MODEL_FOLDER, pipeline=pipeline, replace=replace, progress=progress
     )
+    with suppress(NothingToDoError):  # too few places: second looks are judged by mean cosines
+        train_missing_reranker(tileset, folder / MODEL_FOLDER, progress=progress)
     measurer = _Measurer(ground, method, folder, progress)
     records = {protocol: measurer.record(protocol) for protocol in ground.protocols}
     tables = [
@@ -191,6 +197,7 @@ class _Measurer:
             "tile_set": ground.tileset.content_hash,
             "model": model.content_hash,
             "configuration": model.configuration["model"],
+            "reranker": reranker_hash(self._folder / MODEL_FOLDER),
             "dates": [ground.dates.queries, ground.dates.gallery],
             "protocol_seed": ground.protocol_seed,
             "every_split": ground.every_split,

@@ -30,6 +30,7 @@ from aerialret.evaluation.report import render_report
 from aerialret.evaluation.run import run_evaluation
 from aerialret.manifest import already_made, hash_file, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import Model
+from aerialret.network.reranker import reranker_hash
 from aerialret.retrieval.calibration import CALIBRATION_NAME
 from aerialret.retrieval.index_store import Index
 from aerialret.retrieval.parents import require_parents, require_tile_size
@@ -81,6 +82,8 @@ def evaluate(
     configuration = {"evaluate": as_plain(config), "query": as_plain(asking)}
     if (model.folder / CALIBRATION_NAME).is_file():
         configuration["calibration"] = {"sha256": hash_file(model.folder / CALIBRATION_NAME)}
+    if reranker := reranker_hash(model.folder):
+        configuration["reranker"] = {"sha256": reranker}
     known = already_made(
         out,
         kind="report",

@@ -5,7 +5,7 @@ It lies in the model's folder and is no part of the model's content: the model i
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,10 @@ from aerialret.errors import ArtefactVersionError, NotAnArtefactError, StaleArte
 from aerialret.retrieval.evidence import NAMES
 
 CALIBRATION_NAME = "calibration.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""2: second looks score otherwise, so that what format 1 tells of them is not taken."""
+
+_SECOND_LOOKS = "cells"
 
 FOUND = "found"
 UNCERTAIN = "uncertain"
@@ -192,6 +195,7 @@ def read_calibration(folder: Path, *, model: str) -> ModelCalibration | None:
                 f"{FORMAT_VERSION}; upgrade aerialret or {again}"
             )
         found = _model_calibration(values)
+        found = found if version >= FORMAT_VERSION else _without_second_looks(found)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise NotAnArtefactError(f"{path} is no readable calibration ({error}); {again}") from error
     if found.model != model:
@@ -216,6 +220,27 @@ def copy_calibration(model: Path, copy: Path, *, content_hash: str) -> None:
         (copy / CALIBRATION_NAME).unlink(missing_ok=True)
     else:
         write_bytes(copy / CALIBRATION_NAME, (model / CALIBRATION_NAME).read_bytes())
+
+
+def forget_second_looks(folder: Path, *, model: str) -> None:
+    """Takes out of a model's calibration what it tells of second looks, as they changed.
+
+    Args:
+        folder: The model's.
+        model: Its content hash.
+
+    Raises:
+        StaleArtefactError: The calibration is of another model.
+    """
+    found = read_calibration(folder, model=model)
+    if found is not None:
+        write_calibration(_without_second_looks(found), folder)
+
+
+def _without_second_looks(found: ModelCalibration) -> ModelCalibration:
+    theirs = asked_by("", rerank=_SECOND_LOOKS)
+    kept = {name: each for name, each in found.by.items() if not name.endswith(theirs)}
+    return replace(found, by=kept)
 
 
 def _model_calibration(values: dict[str, Any]) -> ModelCalibration:

@@ -19,6 +19,7 @@ from aerialret.errors import ConfigurationError
 from aerialret.manifest import Manifest, already_made, hash_files, new_manifest, write_manifest
 from aerialret.network.checkpoint import MODEL_FILES, Model
 from aerialret.network.descriptors import modalities_of
+from aerialret.network.reranker import copy_reranker
 from aerialret.retrieval.calibration import copy_calibration
 from aerialret.retrieval.descriptor_chunks import Progress, prepare_chunks
 from aerialret.retrieval.engines import (
@@ -101,7 +102,7 @@ def build_index(
     )
     if existing:
         shutil.rmtree(staging, ignore_errors=True)
-        copy_calibration(model.folder, out / MODEL_FOLDER, content_hash=model.content_hash)
+        _copy_beside(model, out / MODEL_FOLDER)
         return _summary(out, existing, built=False)
     prepare_chunks(staging, request={"parents": parents, "configuration": configuration})
     vectors, table = described_gallery(
@@ -111,11 +112,16 @@ def build_index(
         staging / "whole", tileset, model, vectors, table, parents, configuration,
         recipe=recipe, tile_set_path=_relative_path(tileset.folder, out),
     )  # fmt: skip
-    copied = staging / "whole" / MODEL_FOLDER
-    copy_calibration(model.folder, copied, content_hash=model.content_hash)  # no part of the index
+    _copy_beside(model, staging / "whole" / MODEL_FOLDER)
     atomic.publish_folder(staging / "whole", out)
     shutil.rmtree(staging)
     return _summary(out, manifest, built=True)
+
+
+def _copy_beside(model: Model, copy: Path) -> None:
+    """What lies beside a model without being part of it; nor is it part of an index."""
+    copy_calibration(model.folder, copy, content_hash=model.content_hash)
+    copy_reranker(model.folder, copy)
 
 
 def _same(found: Manifest, config: IndexConfig, recipe: Recipe) -> bool:

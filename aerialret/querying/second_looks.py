@@ -15,6 +15,7 @@ from aerialret.retrieval.search import Hit, allowed_places, hit_of_candidate
 from aerialret.tiles.arrays import Descriptors
 from aerialret.tiles.pixel_store import TileBatch
 from aerialret.verification.counting import counted
+from aerialret.verification.cutting import scaled
 from aerialret.verification.looking import behind, looked_at, sure_of
 from aerialret.verification.pose import Pose
 from aerialret.verification.reference import ReferenceReader
@@ -142,8 +143,8 @@ class SecondLooks:
             side: Of the square, in the photo's own pixels.
         """
         factor = side / self.tile_px
-        fits = self.look.fits_at(square, [_zoomed(p, factor) for p in poses], dates, self.reader)
-        return [replace(fit, pose=_zoomed(fit.pose, 1 / factor)) for fit in fits]
+        fits = self.look.fits_at(square, [scaled(p, factor) for p in poses], dates, self.reader)
+        return [replace(fit, pose=scaled(fit.pose, 1 / factor)) for fit in fits]
 
     def _fits(self, square: TileBatch, poses: Sequence[Pose], hits: Sequence[Hit]) -> list[Fit]:
         fits = self.look.fits_at(square, poses, [hit.date for hit in hits], self.reader)
@@ -161,10 +162,6 @@ class SecondLooks:
     def _placed(self, hit: Hit, fit: Fit) -> Hit:
         pose = fit.pose
         return replace(hit, x=pose.x, y=pose.y, side_m=pose.metres_per_px * self.tile_px)
-
-
-def _zoomed(pose: Pose, factor: float) -> Pose:
-    return replace(pose, metres_per_px=pose.metres_per_px * factor)
 
 
 def _left(

@@ -27,22 +27,14 @@ from torch.nn.functional import (
 from aerialret.errors import ConfigurationError
 from aerialret.network.checkpoint import Model
 from aerialret.network.dense import GridLayout
-from aerialret.network.inputs import (
-    Pictures,
-    covered,
-    encode_masks,
-    resized,
-    unit_range,
-    whole_pictures,
-)
+from aerialret.network.inputs import Pictures, covered, resized, whole_pictures
 from aerialret.network.peaks import peak_offset
 from aerialret.network.precision import reduced_precision
 from aerialret.network.vectors import Modality, grid_cells
-from aerialret.tiles.arrays import Mask
 from aerialret.tiles.grid import Bounds
-from aerialret.tiles.palette import NO_COVERAGE
 from aerialret.tiles.pixel_store import TileBatch
-from aerialret.verification.pose import Matrix, Pose, as_square
+from aerialret.verification.cutting import codes_of, cut_out, scaled
+from aerialret.verification.pose import Pose
 from aerialret.verification.reference import Reference, ReferenceReader
 
 NEARER = 2
@@ -214,42 +206,21 @@ class SecondLook:
         """Cells of what lies at each pose, zero where there is nothing: float [k, c, s, s]."""
         config, device = self._model.config, self._model.device
         side = (self._cells + 2 * self._margin) * self._stride_px
-        cut = [self._cut(*pair, side=side) for pair in zip(poses, references, strict=True)]
+        wider = self._tile_px / self._photo_px
+        cut = [
+            cut_out(each, scaled(pose, wider), side=side, encoding=config.mask_encoding)
+            for pose, each in zip(poses, references, strict=True)
+        ]
         image, mask, valid = (torch.stack(layer).to(device) for layer in zip(*cut, strict=True))
-        has_mask = torch.tensor([bool(covered(_codes(each)[None])[0]) for each in references])
+        has_mask = torch.tensor([bool(covered(codes_of(each)[None])[0]) for each in references])
         seen = Pictures(image, mask, has_mask.to(device))
         cells = self._seen(seen)
         assert cells.shape[-1] * self._stride_px == side, config.trunk
         return cells * avg_pool2d(valid, self._stride_px)
 
-    def _cut(self, pose: Pose, reference: Reference, *, side: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Image, mask and valid pixels at `pose`, a margin wider, as the photo shows it."""
-        wide = _scaled(pose, self._tile_px / self._photo_px)
-        place = reference.from_map @ as_square(wide.to_map(width=side, height=side))
-        image = unit_range(reference.image[None])
-        valid = torch.from_numpy(reference.valid[None, None]).float()
-        mask = unit_range(encode_masks(_codes(reference)[None], encoding=self._encoding))
-        shrink = round(wide.metres_per_px / reference.resolution_m)
-        height, width = reference.valid.shape
-        if shrink > 1 and min(height, width) >= shrink:
-            image = adaptive_avg_pool2d(image, (-(-height // shrink), -(-width // shrink)))
-        points = _points(place, side=side, width=width, height=height)
-        smooth = grid_sample(
-            image, points, mode="bilinear", padding_mode="reflection", align_corners=False
-        )
-        codes = grid_sample(
-            torch.cat([mask, valid], dim=1), points, mode="nearest", padding_mode="zeros",
-            align_corners=False,
-        )  # fmt: skip
-        return smooth[0], codes[0, :-1], codes[0, -1:]
-
     def _seen(self, seen: Pictures) -> Tensor:
         with reduced_precision(self._model.device):
             return grid_cells(self._model.network, seen, self._modality).float()
-
-    @property
-    def _encoding(self) -> str:
-        return self._model.config.mask_encoding
 
     def _pose(self, scores: NDArray[np.float32], pose: Pose, kept: NDArray[np.float32]) -> Pose:
         """Where the best of float [turns * zooms, rows, columns] is, between the steps.
@@ -273,19 +244,6 @@ class SecondLook:
         )  # fmt: skip
 
 
-def _codes(reference: Reference) -> Mask:
-    if reference.mask is not None:
-        return reference.mask
-    return np.full(reference.valid.shape, NO_COVERAGE, np.uint8)
-
-
-def _scaled(pose: Pose, factor: float) -> Pose:
-    return Pose(
-        x=pose.x, y=pose.y, rotation_deg=pose.rotation_deg,
-        metres_per_px=pose.metres_per_px * factor,
-    )  # fmt: skip
-
-
 def _turn(degrees: float, zoom: float) -> Tensor:
     """Float [2, 3]: where the photo's cells lie if it is turned and scaled further."""
     cosine, sine = (
@@ -293,11 +251,3 @@ def _turn(degrees: float, zoom: float) -> Tensor:
         zoom * math.sin(math.radians(degrees)),
     )
     return torch.tensor([[cosine, -sine, 0.0], [sine, cosine, 0.0]])
-
-
-def _points(place: Matrix, *, side: int, width: int, height: int) -> Tensor:
-    """Normalised coordinates in a reference of the pixels of a square: float [1, side, side, 2]."""
-    back = np.array([[2 / width, 0, -1], [0, 2 / height, -1], [0, 0, 1]])
-    ahead = np.array([[side / 2, 0, side / 2], [0, side / 2, side / 2], [0, 0, 1]])
-    matrix = torch.from_numpy((back @ place @ ahead)[:2]).float()
-    return affine_grid(matrix[None], [1, 1, side, side], align_corners=False)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from aerialret.tiles.grid import Bounds
-from aerialret.verification.counting import ANYHOW, counted, lies_as_tiles_do
+from aerialret.verification.counting import ANYHOW, ANYHOW_RERANKED, counted, lies_as_tiles_do
 from aerialret.verification.pose import Pose
 from aerialret.verification.second_look import Fit
 
@@ -28,7 +28,8 @@ AS_TILE = Pose(x=1_128.0, y=2_128.0, rotation_deg=0.0, metres_per_px=2.0)
 def test_a_photo_that_lies_as_a_tile_does_keeps_its_score(pose: Pose) -> None:
     fit = Fit(score=0.5, pose=pose)
     assert lies_as_tiles_do(pose, tile=TILE, photo_px=PX)
-    assert counted(fit, tile=TILE, photo_px=PX) == fit
+    for is_reranked in (False, True):
+        assert counted(fit, tile=TILE, photo_px=PX, is_reranked=is_reranked) == fit
 
 
 @pytest.mark.parametrize(
@@ -44,5 +45,6 @@ def test_a_photo_that_lies_as_a_tile_does_keeps_its_score(pose: Pose) -> None:
     ],
 )
 def test_a_photo_that_lies_otherwise_loses_a_little(pose: Pose) -> None:
-    loses = counted(Fit(score=0.5, pose=pose), tile=TILE, photo_px=PX)
-    assert loses == Fit(score=pytest.approx(0.5 - ANYHOW), pose=pose)
+    for is_reranked, lost in ((False, ANYHOW), (True, ANYHOW_RERANKED)):
+        loses = counted(Fit(score=0.5, pose=pose), tile=TILE, photo_px=PX, is_reranked=is_reranked)
+        assert loses == Fit(score=pytest.approx(0.5 - lost), pose=pose)

@@ -81,9 +81,12 @@ class Looking:
     def _fits(self, photo: TileBatch, poses: Sequence[Pose], seen: Sequence[Seen]) -> list[Fit]:
         fits = self.look.fits_at(photo, poses, [self.date] * len(poses), self.reader)
         return [
-            counted(fit, tile=self.grid.bounds(self.tiles[each.row]), photo_px=self.grid.tile_px)
+            counted(
+                fit, tile=self.grid.bounds(self.tiles[each.row]), photo_px=self.grid.tile_px,
+                is_reranked=self.look.is_reranked,
+            )
             for fit, each in zip(fits, seen, strict=True)
-        ]
+        ]  # fmt: skip
 
     def pose(self, window: Window, tile: TileId) -> Pose:
         """Where a photo lies that shows this window of a tile."""

@@ -149,7 +149,7 @@ class SecondLooks:
     def _fits(self, square: TileBatch, poses: Sequence[Pose], hits: Sequence[Hit]) -> list[Fit]:
         fits = self.look.fits_at(square, poses, [hit.date for hit in hits], self.reader)
         return [
-            counted(fit, tile=hit.bounds, photo_px=self.tile_px)
+            counted(fit, tile=hit.bounds, photo_px=self.tile_px, is_reranked=self.look.is_reranked)
             for fit, hit in zip(fits, hits, strict=True)
         ]
 

@@ -22,7 +22,8 @@ class Hit:
         col: The cell's column.
         row: The cell's row.
         date: Date of the tile that was found.
-        score: Cosine similarity of the descriptors, -1 to 1; 1 is best.
+        score: Cosine similarity of the descriptors, -1 to 1; 1 is best. After a second look that
+            a reranker judges, about as large, but not bounded.
         bounds: The cell's rectangle in the index's CRS.
         view: Which of the query's vectors fitted best.
         x: Where the photo's centre lies, easting in the index's CRS.

@@ -7,8 +7,8 @@ from aerialret.tiles.grid import Bounds
 from aerialret.verification.pose import Pose
 from aerialret.verification.second_look import Fit
 
-ANYHOW = 0.04
-"""What a fit loses that does not lie as tiles do.
+ANYHOW, ANYHOW_RERANKED = 0.04, 0.1
+"""What a fit loses that does not lie as tiles do: of a mean cosine, and of a reranker's score.
 
 There are thousands of ways to lie anyhow in a tile, of which some fit a wrong tile well by chance,
 and few to lie as a tile does: where that fits about as well, it is likelier.
@@ -19,17 +19,18 @@ _FACTOR = 1.5
 _OFF = 1 / 6  # of a tile's side
 
 
-def counted(fit: Fit, *, tile: Bounds, photo_px: int) -> Fit:
+def counted(fit: Fit, *, tile: Bounds, photo_px: int, is_reranked: bool) -> Fit:
     """The fit with the score that counts.
 
     Args:
         fit: Of a second look.
         tile: That it was found in.
         photo_px: Side of the photo's square in pixels.
+        is_reranked: Whether its score is that of a reranker.
     """
     if lies_as_tiles_do(fit.pose, tile=tile, photo_px=photo_px):
         return fit
-    return replace(fit, score=fit.score - ANYHOW)
+    return replace(fit, score=fit.score - (ANYHOW_RERANKED if is_reranked else ANYHOW))
 
 
 def lies_as_tiles_do(pose: Pose, *, tile: Bounds, photo_px: int) -> bool:

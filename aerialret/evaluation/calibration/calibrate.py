@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from aerialret.evaluation.asked import asked_modalities
 from aerialret.evaluation.calibration.fitting import fit
 from aerialret.evaluation.calibration.judged import KEPT
 from aerialret.evaluation.calibration.places import folds_of, held_out_places
@@ -114,9 +115,7 @@ class _Asking:
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """What photos are described by: all that the model sees, and the image alone."""
-        if self.model.config.input != "image+mask":
-            return (self.seen,)
-        return ("image+mask", "image") if self.tileset.has_masks(self.dates.queries) else ("image",)
+        return asked_modalities(self.tileset, self.model, date=self.dates.queries)
 
     def calibration(self, found: Iterator[Searches], folds: Sequence[int]) -> Calibration:
         """By searches of all places under all protocols; `folds` are those of the places."""

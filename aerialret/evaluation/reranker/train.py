@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from aerialret.errors import ConfigurationError, NothingToDoError
+from aerialret.evaluation.asked import asked_modalities
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.gallery import GalleryCache
 from aerialret.evaluation.measurement import StagedProgress
@@ -14,7 +15,7 @@ from aerialret.evaluation.reranker.examples import Example, Examples
 from aerialret.evaluation.reranker.fitting import fitted
 from aerialret.evaluation.run import was_trained
 from aerialret.network.checkpoint import Model, load_model
-from aerialret.network.descriptors import Modality, modalities_of
+from aerialret.network.descriptors import modalities_of
 from aerialret.network.gradient_cells import cell_channels
 from aerialret.network.reranker import save_reranker
 from aerialret.retrieval.calibration import forget_second_looks
@@ -83,7 +84,7 @@ def train_reranker(
     asked = [
         (protocol, modality)
         for protocol in PROTOCOLS
-        for modality in _modalities(tileset, model, dates)
+        for modality in asked_modalities(tileset, model, date=dates.queries)
     ]
     examples: list[Example] = []
     told = _stage(progress, "laying photos")
@@ -151,10 +152,3 @@ def trained_places(tileset: TileSet, model: Model, *, dates: Dates) -> list[Tile
 
 def _stage(told: StagedProgress | None, stage: str) -> Callable[[int, int], None] | None:
     return None if told is None else lambda done, total: told(stage, done, total)
-
-
-def _modalities(tileset: TileSet, model: Model, dates: Dates) -> tuple[Modality, ...]:
-    """What photos are described by: all that the model sees, and the image alone."""
-    if model.config.input != "image+mask":
-        return modalities_of(model.config)[:1]
-    return ("image+mask", "image") if tileset.has_masks(dates.queries) else ("image",)

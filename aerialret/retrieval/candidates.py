@@ -1,9 +1,9 @@
 """Candidates: a photo and tiles as grids of cells go in, what deserves a second look comes out.
 
 The search orders tiles by their best fit at any scale. Here the first tiles of *every* scale count,
-so that scales at which much fits by chance do not keep out the others; and the photo is laid over
-the tiles once more, seen larger and at more turns: a photo that shows much ground is too coarse at
-the size of the search.
+so that scales at which much fits by chance do not keep out the others, and likewise the first of
+those in which the photo lies as tiles do; and the photo is laid over the tiles once more, seen
+larger and at more turns: a photo that shows much ground is too coarse at the size of the search.
 """
 
 import math
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from aerialret.network.checkpoint import Model
 from aerialret.network.descriptors import Modality, photo_grids
-from aerialret.network.grid_fits import GridFit
+from aerialret.network.grid_fits import GridFit, ScaleScores
 from aerialret.retrieval.grid_maps import GridMaps
 from aerialret.retrieval.known_sides import off_scale, tolerated
 from aerialret.tiles.arrays import Descriptors
@@ -51,7 +51,7 @@ class Candidates:
         modality: What may be looked at.
         rotations: Turns that the search tries.
         top: Candidates of the search, and of the search that sees photos larger: of each of their
-            scales as many.
+            scales as many. As many as of a scale are added of tiles in which it lies as they do.
     """
 
     model: Model
@@ -84,7 +84,7 @@ class Candidates:
         """
         known = None if shown_m is None or sides_m is None else _Known.of(maps, sides_m, shown_m)
         scores = _that_count(maps.scores_by_scale(views), maps, selected, known)
-        best = scores.max(axis=0)
+        best = scores.anyhow.max(axis=0)
         yield from self._first(maps, views, scores, best=best, rotations=self.rotations)
         larger = maps.nearer(NEARER)
         if larger is None or larger.layout.photo_px > square.images.shape[-1]:
@@ -101,13 +101,13 @@ class Candidates:
         self,
         maps: GridMaps,
         views: Descriptors,
-        scores: NDArray[np.float32],
+        scores: ScaleScores,
         *,
         best: NDArray[np.float32],
         rotations: int,
     ) -> list[Candidate]:
         """As many of every scale, the best tile first, each tile's fits after each other."""
-        fits = maps.first_fits(views, scores, each=math.ceil(self.top / len(scores)))
+        fits = maps.first_fits(views, scores, each=math.ceil(self.top / len(scores.anyhow)))
         found = [
             Candidate(
                 row=each.row, searched=float(best[each.row]), fit=each.fit,
@@ -146,15 +146,19 @@ class _Known:
 
 
 def _that_count(
-    scores: NDArray[np.float32],
+    scores: ScaleScores,
     maps: GridMaps,
     selected: NDArray[np.bool_] | None,
     known: _Known | None,
-) -> NDArray[np.float32]:
-    """Scores float32 [scales, m], -inf for tiles and scales that are left out."""
-    counts = np.ones(scores.shape, bool)
+) -> ScaleScores:
+    """The same, -inf for tiles and scales that are left out."""
+    counts = np.ones(scores.anyhow.shape, bool)
     if selected is not None:
         counts &= selected
     if known is not None:
         counts &= known.near(maps)
-    return np.where(counts, scores, np.float32(-np.inf))
+    none = np.float32(-np.inf)
+    return ScaleScores(
+        anyhow=np.where(counts, scores.anyhow, none),
+        as_tiles=np.where(counts, scores.as_tiles, none),
+    )

@@ -16,7 +16,14 @@ from safetensors.numpy import save_file
 from aerialret.errors import NotAnArtefactError
 from aerialret.network.checkpoint import choose_device
 from aerialret.network.dense import Cells, GridLayout, dense_similarities
-from aerialret.network.grid_fits import GridFit, TileFit, best_fit, first_fits, scores_by_scale
+from aerialret.network.grid_fits import (
+    GridFit,
+    ScaleScores,
+    TileFit,
+    best_fit,
+    first_fits,
+    scores_by_scale,
+)
 from aerialret.retrieval.vector_index import NO_ROW, Neighbours
 from aerialret.tiles.arrays import Descriptors
 
@@ -67,13 +74,11 @@ class GridMaps:
         found.scores[:, : order.shape[1]] = np.minimum(best, 1.0)
         return found
 
-    def scores_by_scale(self, query: Descriptors) -> NDArray[np.float32]:
-        """How well a photo (float32 [V, T]) fits each tile at each scale: float32 [scales, m]."""
+    def scores_by_scale(self, query: Descriptors) -> ScaleScores:
+        """How well a photo (float32 [V, T]) fits each tile at each scale."""
         return scores_by_scale(query, self._cells, layout=self.layout, device=self._device)
 
-    def first_fits(
-        self, query: Descriptors, scores: NDArray[np.float32], *, each: int
-    ) -> list[TileFit]:
+    def first_fits(self, query: Descriptors, scores: ScaleScores, *, each: int) -> list[TileFit]:
         """See `aerialret.network.grid_fits.first_fits`."""
         return first_fits(
             query, self._cells, scores, layout=self.layout, device=self._device, each=each

@@ -1,9 +1,9 @@
 """What a fit counts for: where a photo lies as tiles do goes before where it lies anyhow."""
 
-import math
 from dataclasses import replace
 
 from aerialret.tiles.grid import Bounds
+from aerialret.tiles.lying import lie_as_tiles_do
 from aerialret.verification.pose import Pose
 from aerialret.verification.second_look import Fit
 
@@ -13,10 +13,6 @@ ANYHOW, ANYHOW_RERANKED = 0.04, 0.1
 There are thousands of ways to lie anyhow in a tile, of which some fit a wrong tile well by chance,
 and few to lie as a tile does: where that fits about as well, it is likelier.
 """
-
-_TURN_DEG = 15.0
-_FACTOR = 1.5
-_OFF = 1 / 6  # of a tile's side
 
 
 def counted(fit: Fit, *, tile: Bounds, photo_px: int, is_reranked: bool) -> Fit:
@@ -36,12 +32,9 @@ def counted(fit: Fit, *, tile: Bounds, photo_px: int, is_reranked: bool) -> Fit:
 def lies_as_tiles_do(pose: Pose, *, tile: Bounds, photo_px: int) -> bool:
     """Whether a photo is about upright, about as large as the tile, and about where it is."""
     side_m = tile.right - tile.left
-    turn_deg = (pose.rotation_deg + 180) % 360 - 180
-    scale = math.log(pose.metres_per_px * photo_px / side_m)
-    across = pose.x - (tile.left + tile.right) / 2
-    down = pose.y - (tile.bottom + tile.top) / 2
-    return (
-        abs(turn_deg) <= _TURN_DEG
-        and abs(scale) <= math.log(_FACTOR)
-        and max(abs(across), abs(down)) <= _OFF * side_m
-    )
+    lies = lie_as_tiles_do(
+        turn_deg=pose.rotation_deg, side=pose.metres_per_px * photo_px / side_m,
+        across=(pose.x - (tile.left + tile.right) / 2) / side_m,
+        down=((tile.bottom + tile.top) / 2 - pose.y) / side_m,
+    )  # fmt: skip
+    return bool(lies)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from aerialret.config import QueryConfig
 from aerialret.evaluation.comparisons import Comparison
 from aerialret.evaluation.gallery import GalleryCache
-from aerialret.evaluation.measurement import RESULTS_KEPT, Measurement, StagedProgress
+from aerialret.evaluation.measurement import RESULTS_KEPT, Measurement, StagedProgress, of_stage
 from aerialret.evaluation.photo_answers import answer_of, photo_of, windows_of
 from aerialret.evaluation.photos import Photos
 from aerialret.evaluation.placing import distances_m, placed_corners_m, tile_centres_m
@@ -292,7 +292,4 @@ class Comparer:
         return self._known[modality]
 
     def _stage(self, what: str) -> Callable[[int, int], None] | None:
-        told = self._progress
-        if told is None:
-            return None
-        return lambda done, total: told(f"{self._label} {what}", done, total)
+        return of_stage(self._progress, f"{self._label} {what}")

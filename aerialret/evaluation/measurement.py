@@ -17,6 +17,11 @@ StagedProgress: TypeAlias = Callable[[str, int, int], None]
 """Told the stage, the tiles done and the tiles in all."""
 
 
+def of_stage(told: StagedProgress | None, stage: str) -> Callable[[int, int], None] | None:
+    """What is told the progress of one stage; None where nobody is told."""
+    return None if told is None else lambda done, total: told(stage, done, total)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measurement:
     """How well each query found its place.

@@ -1,6 +1,6 @@
 """Calibrating: a tile set and a model go in, `calibration.json` in the model's folder comes out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -22,7 +22,7 @@ from aerialret.evaluation.calibration.thresholds import with_thresholds
 from aerialret.evaluation.comparer import Comparer
 from aerialret.evaluation.comparisons import Comparison, Dates
 from aerialret.evaluation.gallery import GalleryCache
-from aerialret.evaluation.measurement import StagedProgress
+from aerialret.evaluation.measurement import StagedProgress, of_stage
 from aerialret.evaluation.photos import Photos, photos_of
 from aerialret.evaluation.ranking import Similarity
 from aerialret.network.checkpoint import Model
@@ -128,12 +128,12 @@ class _Asking:
         """Protocol by protocol; photo i of protocol p has the number p * places + i."""
         date, count = self.dates.gallery, len(self.places)
         gallery = self.known.vectors(
-            date, self.seen, progress=self._stage(f"{date} by {self.seen}")
+            date, self.seen, progress=of_stage(self.progress, f"{date} by {self.seen}")
         )
         bounds = tile_bounds(self.tileset.tiles(date), grid=self.tileset.grid)
         for number, protocol in enumerate(PROTOCOLS):
             photos = self._photos(protocol, self.places)
-            told = self._stage(f"{self.dates.queries} ({protocol}) by {modality}")
+            told = of_stage(self.progress, f"{self.dates.queries} ({protocol}) by {modality}")
             for start in range(0, count, _PHOTOS_AT_ONCE):
                 rows = range(start, min(start + _PHOTOS_AT_ONCE, count))
                 vectors = self._vectors(photos, slice(rows.start, rows.stop), modality)
@@ -177,7 +177,3 @@ class _Asking:
         if not self.model.config.is_grid:
             return similarities
         return partial(dense_similarities, layout=self.model.layout, device=self.model.device)
-
-    def _stage(self, what: str) -> Callable[[int, int], None] | None:
-        told = self.progress
-        return None if told is None else lambda done, total: told(what, done, total)

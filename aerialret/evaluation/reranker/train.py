@@ -1,6 +1,5 @@
 """Training a reranker: a tile set and a model go in, `reranker.safetensors` beside it comes out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from aerialret.errors import ConfigurationError, NothingToDoError
 from aerialret.evaluation.asked import asked_modalities
 from aerialret.evaluation.comparisons import Dates
 from aerialret.evaluation.gallery import GalleryCache
-from aerialret.evaluation.measurement import StagedProgress
+from aerialret.evaluation.measurement import StagedProgress, of_stage
 from aerialret.evaluation.reranker.examples import Example, Examples
 from aerialret.evaluation.reranker.fitting import fitted
 from aerialret.evaluation.run import was_trained
@@ -77,7 +76,7 @@ def train_reranker(
     places = trained_places(tileset, model, dates=dates)
     known = GalleryCache(tileset, model)
     seen = modalities_of(model.config)[0]
-    known.vectors(dates.gallery, seen, progress=_stage(progress, f"{dates.gallery} by {seen}"))
+    known.vectors(dates.gallery, seen, progress=of_stage(progress, f"{dates.gallery} by {seen}"))
     source = Examples(
         tileset=tileset, model=model, dates=dates, tiles=frozenset(places), known=known
     )
@@ -87,7 +86,7 @@ def train_reranker(
         for modality in asked_modalities(tileset, model, date=dates.queries)
     ]
     examples: list[Example] = []
-    told = _stage(progress, "laying photos")
+    told = of_stage(progress, "laying photos")
     share = min(len(places), MOST_PHOTOS // len(asked))
     for number, (protocol, modality) in enumerate(asked):
         rng = np.random.default_rng([seed, number])
@@ -101,7 +100,7 @@ def train_reranker(
     reranker = fitted(
         examples, learnt=learnt, edges=cell_channels(model.config) - learnt, seed=seed,
         device=model.device,
-        progress=_stage(progress, "reranker, epochs"),
+        progress=of_stage(progress, "reranker, epochs"),
     )  # fmt: skip
     save_reranker(reranker, model.folder, model=model.content_hash)
     forget_second_looks(model.folder, model=model.content_hash)
@@ -148,7 +147,3 @@ def trained_places(tileset: TileSet, model: Model, *, dates: Dates) -> list[Tile
             f"{FEWEST_PLACES}; take the tile set that the model was trained on, or a larger one"
         )
     return places
-
-
-def _stage(told: StagedProgress | None, stage: str) -> Callable[[int, int], None] | None:
-    return None if told is None else lambda done, total: told(stage, done, total)

@@ -128,10 +128,24 @@ def test_a_search_without_the_place_finds_it_nowhere() -> None:
 def test_parts_of_the_gallery_are_searched_with_the_right_place_among_them() -> None:
     found = drawn_searches(photos=60, tiles=90)
     sizes = np.exp(found.evidence[:, 3]).round().astype(int)
-    assert sizes[found.whole & ~found.absent].tolist() == [90] * 60
-    assert sizes[found.whole & found.absent].tolist() == [89] * 60
-    quarter = 22 + 1  # with the place; a sixteenth would be too few
-    assert set(sizes[~found.whole & ~found.absent]) == {quarter}
+    assert set(sizes[found.whole]) == {90}
+    assert set(sizes[~found.whole]) == {22}  # a quarter; a sixteenth would be too few
+    assert not found.right[found.absent].any()
+    assert found.right[~found.whole & ~found.absent].any()
+
+
+def test_the_number_of_tiles_does_not_tell_whether_the_place_was_taken_out() -> None:
+    rng = np.random.default_rng(6)
+    rows = np.stack([rng.permutation(50)[:30] for _ in range(40)])
+    scores = -np.sort(-rng.random((40, 30)).astype(np.float32), axis=1)
+    listed = searches_of_lists(rows, scores, rows[:, 0], bounds=squares(50))
+    for found in (listed, drawn_searches(photos=60, tiles=90)):
+        sizes = found.evidence[:, 3]
+        for whole in (True, False):
+            of_part = found.whole == whole
+            np.testing.assert_array_equal(
+                np.unique(sizes[of_part & found.absent]), np.unique(sizes[of_part & ~found.absent])
+            )
 
 
 def test_searches_rank_as_a_sorted_list_does() -> None:

@@ -2,7 +2,8 @@
 
 Each photo is searched for twice: in the gallery as it is, and without its place and all that shares
 ground with the photo, which makes it a photo from outside. Parts of the gallery drawn at random
-show how evidence depends on the number of tiles.
+show how evidence depends on the number of tiles. That number is told alike of both searches: one
+tile less would tell that the place was taken out.
 """
 
 from collections.abc import Sequence
@@ -95,7 +96,9 @@ def searches_of(
             continue
         for absent in (False, True):
             some = _only(scores, kept, truth, absent=absent)
-            found.append(_outcome(some, truth, bounds, absent=absent, whole=part == 1))
+            found.append(
+                _outcome(some, truth, bounds, tiles=len(kept), absent=absent, whole=part == 1)
+            )
     numbers = first_photo + np.tile(np.arange(len(scores)), len(found))
     return replace(joined(found), photo=numbers)
 
@@ -122,8 +125,9 @@ def searches_of_lists(
     found = []
     for kept, absent in ((there, False), (beside, True)):
         order, ranked = _moved_up(rows, scores, kept)
-        tiles = len(bounds) - absent
-        found.append(_ranked(order, ranked, truth, bounds, tiles=tiles, absent=absent, whole=True))
+        found.append(
+            _ranked(order, ranked, truth, bounds, tiles=len(bounds), absent=absent, whole=True)
+        )
     return replace(joined(found), photo=first_photo + np.tile(np.arange(len(rows)), 2))
 
 
@@ -157,13 +161,13 @@ def _outcome(
     truth: NDArray[np.int64],
     bounds: NDArray[np.float64],
     *,
+    tiles: int,
     absent: bool,
     whole: bool,
 ) -> Searches:
     """One search of each photo, in the tiles whose score is finite."""
     order = np.argsort(-scores, axis=1, kind="stable")[:, :DEPTH]
     ranked = np.take_along_axis(scores, order, axis=1)
-    tiles = int(np.isfinite(scores).sum(axis=1).max(initial=0))
     return _ranked(order, ranked, truth, bounds, tiles=tiles, absent=absent, whole=whole)
 
 

@@ -18,8 +18,11 @@ from aerialret.errors import ArtefactVersionError, NotAnArtefactError, StaleArte
 from aerialret.retrieval.evidence import NAMES
 
 CALIBRATION_NAME = "calibration.json"
-FORMAT_VERSION = 2
-"""2: second looks score otherwise, so that what format 1 tells of them is not taken."""
+FORMAT_VERSION = 3
+"""What older formats tell of second looks is not taken.
+
+2: they score otherwise. 3: the number of tiles had told which places were taken out.
+"""
 
 _SECOND_LOOKS = "cells"
 
